@@ -1,0 +1,111 @@
+"""Which server, which tenant, and as whom: settings of the command line turned into a client."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from podium.cli import credentials
+from podium.cli.client import Orchestrator, message_of, open_http, send
+from podium.cli.failure import Exit, Failure
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+SIGN_IN_HINT = "sign in with `podium login`, or set PODIUM_TOKEN, or PODIUM_USER and PODIUM_PASSWORD"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The address of one tenant; None is replaced by what `podium login` stored, then by the default."""
+
+    url: str | None = None
+    organization: str | None = None
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """The address of one tenant, complete. `url` has no trailing slash."""
+
+    url: str
+    organization: str
+    tenant: str
+
+    @property
+    def orchestrator(self) -> str:
+        """Where the tenant's Web API begins."""
+        return f"{self.url}/{self.organization}/{self.tenant}/orchestrator_"
+
+
+def resolve(settings: Settings) -> Address:
+    """The address that the options, the environment, the stored sign-in and the defaults name, in that order."""
+    stored = credentials.load()
+    url = (settings.url or (stored.url if stored else DEFAULT_URL)).rstrip("/")
+    if not url.startswith(("http://", "https://")):
+        raise Failure(f"The address {url!r} must begin with http:// or https://", Exit.USAGE)
+    same = stored if stored and stored.url == url else None
+    return Address(
+        url,
+        settings.organization or (same.organization if same else "default"),
+        settings.tenant or (same.tenant if same else "default"),
+    )
+
+
+def connect(ctx: typer.Context) -> Orchestrator:
+    """A client of the tenant that the command addresses, signed in; raises Failure when there is no way to sign in."""
+    address = resolve(settings_of(ctx))
+    return Orchestrator(address.orchestrator, token_for(address))
+
+
+def settings_of(ctx: typer.Context) -> Settings:
+    """What the options before the command's name said."""
+    settings = ctx.find_root().obj
+    return settings if isinstance(settings, Settings) else Settings()
+
+
+def token_for(address: Address) -> str:
+    """An access token: PODIUM_TOKEN, else client credentials, else user and password, else the stored sign-in."""
+    environment = os.environ
+    if token := environment.get("PODIUM_TOKEN"):
+        return token
+    if client_id := environment.get("PODIUM_CLIENT_ID"):
+        return client_token(address, client_id, environment.get("PODIUM_CLIENT_SECRET", ""))
+    if user := environment.get("PODIUM_USER"):
+        return password_token(address, user, environment.get("PODIUM_PASSWORD", ""))
+    stored = credentials.load()
+    if stored and stored.url == address.url and stored.organization == address.organization:
+        return stored.token
+    raise Failure(f"Not signed in to {address.url}", Exit.NOT_AUTHENTICATED, hint=SIGN_IN_HINT)
+
+
+def client_token(address: Address, client_id: str, client_secret: str) -> str:
+    """A token of an external application, with every scope that it may use."""
+    form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret, "scope": ""}
+    answer = _ask(f"{address.url}/identity_/connect/token", data=form)
+    return _text(answer, "access_token")
+
+
+def password_token(address: Address, user: str, password: str) -> str:
+    """A user's token of the classic sign-in; it lasts 60 minutes and cannot be renewed."""
+    body = {"tenancyName": address.tenant, "usernameOrEmailAddress": user, "password": password}
+    answer = _ask(f"{address.orchestrator}/api/Account/Authenticate", json=body)
+    return _text(answer, "result")
+
+
+def _ask(url: str, **body: Any) -> Any:
+    with open_http(url) as http:
+        response = send(http, "POST", url, **body)
+    if response.status_code >= 400:
+        message, code = message_of(response)
+        status = Exit.NOT_AUTHENTICATED if response.status_code in {400, 401} else Exit.REFUSED
+        raise Failure(message, status, code)
+    return response.json()
+
+
+def _text(answer: Any, member: str) -> str:
+    value = answer.get(member) if isinstance(answer, dict) else None
+    if not isinstance(value, str) or not value:
+        raise Failure(f"The server's answer to the sign-in has no {member!r}; is this a Podium server?")
+    return value

@@ -1,0 +1,1 @@
+"""Groups of an organization, built-in and its own. Tag: Group."""

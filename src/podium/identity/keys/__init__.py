@@ -1,0 +1,1 @@
+"""The installation's signing keys and their rotation."""

@@ -1,0 +1,18 @@
+"""Makes the next signing key in time."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from podium.identity.keys import actions
+from podium.kernel.db import Connection
+from podium.kernel.loops import Loop
+
+
+def loops(seal_key: bytes) -> list[Loop]:
+    """The loops of this area; keys are sealed with the installation's key."""
+
+    async def rotate(db: Connection, now: datetime) -> int:
+        return int(await actions.rotate(db, seal_key, now))
+
+    return [Loop("keys.rotate", every=timedelta(hours=1), turn=rotate)]

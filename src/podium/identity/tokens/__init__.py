@@ -1,0 +1,1 @@
+"""Tokens: what an access token says, what ends one early, and the families of refresh tokens."""

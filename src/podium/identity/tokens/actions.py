@@ -1,0 +1,144 @@
+"""Families of refresh tokens, and what ends tokens early."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import secrets
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+from uuid import UUID
+
+from podium.identity.tokens import store
+from podium.identity.tokens.rules import FAMILY_LIFE, SKEW_S, RefreshToken, Renewal, judge_renewal
+from podium.identity.tokens.store import Family
+from podium.kernel.db import Connection
+from podium.kernel.ids import uuid7
+
+RevocationKind = Literal["subject", "session", "client"]
+
+_TOKEN_BYTES = 64  # organization (16), family (16), secret (32)
+_TOKEN_CHARACTERS = 86
+
+
+class Renewed(NamedTuple):
+    """What came of a refresh token. `family` None: refused. `token`: the next one, None unless renewed.
+
+    `ended_family`: this very use ended the family, which is to be audited.
+    """
+
+    family: Family | None
+    token: str | None
+    ended_family: UUID | None = None
+
+
+async def start_family(
+    db: Connection,
+    organization_id: UUID,
+    client_id: str,
+    subject: UUID,
+    scopes: list[str],
+    now: datetime,
+    *,
+    session_id: UUID | None = None,
+    authenticated_at: datetime | None = None,
+) -> str:
+    """The first refresh token of a sign-in; 60 days from now the last one ends."""
+    family = Family(
+        organization_id,
+        uuid7(),
+        client_id,
+        subject,
+        session_id,
+        scopes,
+        authenticated_at or now,
+        now + FAMILY_LIFE,
+    )
+    await store.start_family(db, family)
+    return await _add_token(db, family, now)
+
+
+async def renew(db: Connection, presented: str, client_id: str, now: datetime) -> Renewed:
+    """Trade a refresh token for the next one. In the caller's transaction, which must commit a refusal too.
+
+    The client has been authenticated. The rules (one use, ten seconds of grace, the family's end at any other reuse)
+    are `rules.judge_renewal`.
+    """
+    parts = _parse(presented)
+    family = await store.lock_family(db, parts[0], parts[1]) if parts else None
+    token_hash = _hash(presented)
+    row = await store.token(db, family, token_hash) if family else None
+    if family is None or row is None:
+        return Renewed(None, None)
+    state = RefreshToken(
+        client_id=family.client_id,
+        expires_at=family.expires_at,
+        family_revoked_at=family.revoked_at,
+        used_at=row["used_at"],
+        superseded_at=row["superseded_at"],
+        is_successor_used=row["is_successor_used"],
+    )
+    verdict = judge_renewal(state, client_id, now)
+    if verdict is Renewal.REUSED:
+        ended = await store.revoke_family(db, family.organization_id, family.id, now)
+        return Renewed(None, None, family.id if ended else None)
+    if verdict is Renewal.REFUSE:
+        return Renewed(None, None)
+    successor = await _add_token(db, family, now)
+    await store.spend_token(db, family, token_hash, _hash(successor), now, row["successor_hash"])
+    return Renewed(family, successor)
+
+
+async def end_family(db: Connection, organization_id: UUID, family_id: UUID, now: datetime) -> None:
+    """No token of the family is renewed any more."""
+    await store.revoke_family(db, organization_id, family_id, now)
+
+
+async def end_all_of_user(db: Connection, organization_id: UUID, user_id: UUID, now: datetime, lifetime_s: int) -> None:
+    """End everything that lets a user in: refresh tokens now, access tokens as `revoke` says."""
+    await store.revoke_families_of_subject(db, organization_id, user_id, now)
+    await revoke(db, "subject", str(user_id), now, lifetime_s)
+
+
+async def end_all_of_client(db: Connection, client_id: str, now: datetime, lifetime_s: int) -> None:
+    """End everything that a client holds."""
+    await store.revoke_families_of_client(db, client_id, now)
+    await revoke(db, "client", client_id, now, lifetime_s)
+
+
+async def revoke(db: Connection, kind: RevocationKind, name: str, now: datetime, lifetime_s: int) -> None:
+    """End the access tokens made until now for a user (GUID), session or client id.
+
+    Every node refuses them within seconds; the caller's node at once after `Issuer.note_revoked`. `lifetime_s`: how
+    long access tokens live, after which the entry is not needed any more.
+    """
+    await store.revoke(db, kind, name, now, now + timedelta(seconds=lifetime_s + SKEW_S))
+
+
+async def revocations(db: Connection, now: datetime) -> dict[tuple[str, str], int]:
+    """Kind and name of what was revoked, with the instant in milliseconds since 1970."""
+    rows = await store.revocations(db, now)
+    return {(row["kind"], row["name"]): int(row["revoked_at"].timestamp() * 1000) for row in rows}
+
+
+async def _add_token(db: Connection, family: Family, now: datetime) -> str:
+    raw = family.organization_id.bytes + family.id.bytes + secrets.token_bytes(32)
+    token = base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    await store.add_token(db, family, _hash(token), now)
+    return token
+
+
+def _parse(token: str) -> tuple[UUID, UUID] | None:
+    """Organization and family that a token names; None for text that is no refresh token of ours."""
+    if len(token) != _TOKEN_CHARACTERS:
+        return None
+    try:
+        raw = base64.b64decode(token + "==", altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return (UUID(bytes=raw[:16]), UUID(bytes=raw[16:32])) if len(raw) == _TOKEN_BYTES else None
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "replace")).digest()

@@ -1,0 +1,96 @@
+"""Settings: one frozen object read from `PODIUM_*` once, at the edge, and passed on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+_CHECKOUT = Path(__file__).resolve().parents[3]
+
+
+class ConfigError(Exception):
+    """A setting that cannot be used; the message names it and is meant for the operator."""
+
+
+def resource(name: str) -> Path:
+    """The folder `contract` or `migrations`: inside an installed wheel, else at the root of the checkout."""
+    packed = Path(__file__).resolve().parents[1] / "resources" / name
+    return packed if packed.is_dir() else _CHECKOUT / name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """What an operator may set. Secrets are left out of `repr`."""
+
+    data_dir: Path
+    database_url: str | None = field(default=None, repr=False)
+    host: str = "127.0.0.1"
+    port: int = 8000
+    public_url: str = "http://127.0.0.1:8000"
+    organization: str = "default"
+    tenant: str = "default"
+    admin_password: str | None = field(default=None, repr=False)
+    bootstrap_client_id: str | None = None
+    bootstrap_client_secret: str | None = field(default=None, repr=False)
+    master_key: str | None = field(default=None, repr=False)
+    body_limit_bytes: int = 30 * 1024 * 1024
+    package_limit_bytes: int = 500 * 1024 * 1024
+    pool_size: int = 12
+    log_level: str = "INFO"
+    token_lifetime_s: int = 3600
+    heartbeat_timeout_s: int = 120
+    lost_robot_timeout_s: int = 1800
+    start_timeout_s: int = 900
+    vendor_strict: bool = False
+
+
+def read(environment: Mapping[str, str], *, data_dir: Path | None, host: str, port: int) -> Config:
+    """Make the settings from the environment and what the command line said; the command line wins.
+
+    `PODIUM_X_FILE` names a file that holds the value of `PODIUM_X`. Raises ConfigError.
+    """
+
+    def text(name: str) -> str | None:
+        path = environment.get(f"PODIUM_{name}_FILE")
+        if path:
+            try:
+                return Path(path).read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise ConfigError(f"PODIUM_{name}_FILE cannot be read: {error}") from error
+        return environment.get(f"PODIUM_{name}") or None
+
+    def number(name: str, default: int) -> int:
+        found = text(name)
+        try:
+            return int(found) if found else default
+        except ValueError:
+            raise ConfigError(f"PODIUM_{name} must be a whole number, not {found!r}") from None
+
+    home = data_dir or Path(text("DATA_DIR") or _default_data_dir(environment))
+    public = text("PUBLIC_URL") or f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104
+    if not public.startswith(("http://", "https://")):
+        raise ConfigError(f"PODIUM_PUBLIC_URL must start with http:// or https://, not {public!r}")
+    return Config(
+        data_dir=home.expanduser().resolve(),
+        database_url=text("DATABASE_URL"),
+        host=host,
+        port=port,
+        public_url=public.rstrip("/"),
+        organization=text("ORG") or "default",
+        tenant=text("TENANT") or "default",
+        admin_password=text("ADMIN_PASSWORD"),
+        bootstrap_client_id=text("BOOTSTRAP_CLIENT_ID"),
+        bootstrap_client_secret=text("BOOTSTRAP_CLIENT_SECRET"),
+        master_key=text("MASTER_KEY"),
+        body_limit_bytes=number("BODY_LIMIT_BYTES", 30 * 1024 * 1024),
+        package_limit_bytes=number("PACKAGE_LIMIT_BYTES", 500 * 1024 * 1024),
+        pool_size=number("POOL_SIZE", 12),
+        log_level=text("LOG_LEVEL") or "INFO",
+        token_lifetime_s=number("TOKEN_LIFETIME_S", 3600),
+    )
+
+
+def _default_data_dir(environment: Mapping[str, str]) -> str:
+    state = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    return str(Path(state) / "podium")

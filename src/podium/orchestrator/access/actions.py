@@ -1,0 +1,74 @@
+"""Changes of access that happen outside the API: a new tenant, a person seen for the first time."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from podium.kernel.db import Connection
+from podium.kernel.ids import uuid7
+from podium.orchestrator.access import rules, store
+
+
+async def make_tenant(db: Connection, organization_id: UUID, name: str, now: datetime) -> tuple[int, bool]:
+    """Id of the organization's tenant of that name, made with its default roles when there is none; whether it is new."""
+    found = await db.fetchval(store.TENANT_NAMED, organization_id, name.casefold())
+    if found is not None:
+        await add_missing_roles(db, found, now)
+        return found, False
+    tenant_id: int = await db.fetchval(store.ADD_TENANT, uuid7(), organization_id, name, name.casefold(), now)
+    await add_missing_roles(db, tenant_id, now)
+    return tenant_id, True
+
+
+async def add_missing_roles(db: Connection, tenant_id: int, now: datetime) -> None:
+    """Give the tenant the default roles that it does not have; static ones get their permissions of this version."""
+    for role in rules.DEFAULT_ROLES:
+        await db.execute(
+            store.ADD_ROLE,
+            tenant_id,
+            role.name,
+            role.name.casefold(),
+            role.type,
+            sorted(role.permissions),
+            role.is_static,
+            role.is_editable,
+            now,
+        )
+
+
+async def make_user(
+    db: Connection,
+    tenant_id: int,
+    principal: UUID,
+    name: str,
+    email: str,
+    now: datetime,
+    *,
+    type_: str = "DirectoryUser",
+) -> int:
+    """Id of the tenant's user for a principal; made without a role when the tenant does not know it."""
+    found = await store.user_of_principal(db, tenant_id, principal)
+    if found is not None:
+        return found[0]
+    user_name = name or email or str(principal)
+    user_id: int = await db.fetchval(
+        store.ADD_USER, tenant_id, uuid7(), principal, type_, user_name, user_name.casefold(), email or None, now
+    )
+    await store.announce_change(db, tenant_id)
+    return user_id
+
+
+async def grant_tenant_role(db: Connection, tenant_id: int, user_id: int, role_name: str) -> None:
+    """Give a user a role tenant-wide; nothing happens when it has it."""
+    await db.execute(store.GRANT_TENANT_ROLE, tenant_id, user_id, role_name.casefold())
+    await store.announce_change(db, tenant_id)
+
+
+async def join_folder(
+    db: Connection, tenant_id: int, folder_id: int, user_id: int, role_names: list[str], now: datetime
+) -> None:
+    """Make a user a member of a folder and add these roles to those it has there."""
+    await db.execute(store.ADD_MEMBER, tenant_id, folder_id, user_id, now)
+    await db.execute(store.ADD_MEMBER_ROLES, tenant_id, folder_id, user_id, [name.casefold() for name in role_names])
+    await store.announce_change(db, tenant_id)

@@ -1,0 +1,1 @@
+"""Attachments: files of jobs, large arguments among them. Tags Attachments and JobAttachments."""

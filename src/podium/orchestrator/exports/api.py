@@ -1,0 +1,65 @@
+"""Operations on exports, and the actions that ask for them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from podium.kernel.call import Call, Item
+from podium.kernel.errors import Code, Conflict, NotFound
+from podium.kernel.odata import fetch_one, parse_options
+from podium.kernel.operation import operation
+from podium.orchestrator.blob_links import BlobLinks
+from podium.orchestrator.exports import actions, store
+from podium.orchestrator.exports.entity import EXPORTS
+from podium.orchestrator.exports.kinds import JOBS_CSV, LOGS_CSV, Kind
+from podium.orchestrator.scope import IN_TENANT
+
+OWN = f"{IN_TENANT} AND t.id = $2::bigint AND t.requested_by = $3::bigint"
+NO_SUCH_EXPORT = "Export does not exist."
+LINK_SET = "UiPath.Server.Configuration.OData.BlobFileAccessDto"
+
+
+@operation("POST", "/odata/Jobs/UiPath.Server.Configuration.OData.Export")
+async def export_jobs(call: Call) -> Item:
+    """An export of the jobs that the options select, by id."""
+    return await _requested(call, JOBS_CSV, call.folders_with("Jobs.View"))
+
+
+@operation("POST", "/odata/RobotLogs/UiPath.Server.Configuration.OData.Export")
+async def export_robot_logs(call: Call) -> Item:
+    """An export of the log entries that the options select, newest first."""
+    return await _requested(call, LOGS_CSV, call.folders_with("Logs.View"))
+
+
+@operation("GET", "/odata/Exports({key})")
+async def get_export(call: Call, key: int) -> Item:
+    """An export of the caller's own."""
+    return Item(await _own(call, key), "Exports")
+
+
+@operation("GET", "/odata/Exports({key})/UiPath.Server.Configuration.OData.GetDownloadLink")
+async def get_download_link(call: Call, key: int) -> Item:
+    """An address that gives the file to whoever has it, for a while."""
+    found = None if call.actor.user_id is None else await store.file(call.db, call.tenant_id, key, call.actor.user_id)
+    if found is None:
+        raise NotFound(NO_SUCH_EXPORT)
+    if found["status"] == "Failed":
+        raise Conflict(f"The export failed: {found['error']}", Code.NONE)
+    if found["status"] != "Completed":
+        raise Conflict("The export is not completed yet.", Code.NONE)
+    if found["blob"] is None:
+        raise NotFound("The file of the export was removed, as it was old.")
+    access = call.port(BlobLinks).access(call.tenant_id, actions.target(key), "GET", call.now)
+    return Item(msgspec.json.encode(access).decode(), LINK_SET)
+
+
+async def _requested(call: Call, kind: Kind, folder_ids: list[int]) -> Item:
+    return Item(await _own(call, await actions.request(call, kind, folder_ids), is_new=True), "Exports")
+
+
+async def _own(call: Call, key: int, *, is_new: bool = False) -> str:
+    options = parse_options({} if is_new else call.query)
+    found = await fetch_one(call.db, EXPORTS, options, OWN, [call.tenant_id, key, call.actor.user_id])
+    if found is None:
+        raise NotFound(NO_SUCH_EXPORT)
+    return found

@@ -1,0 +1,1 @@
+"""Which machines serve folders, by assignment or from the folders above."""

@@ -1,0 +1,1 @@
+"""How a user finds the way through the folders that it reaches."""

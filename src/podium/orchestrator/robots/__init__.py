@@ -1,0 +1,1 @@
+"""Robots: the accounts that run jobs. Tag Robots."""

@@ -1,0 +1,11 @@
+"""The only predicates that limit rows to a tenant and to the caller's folders.
+
+Every statement over rows of a tenant gives its main table the alias `t`, the tenant as $1 and, where the rows live in
+folders, the ids of the folders to read as $2. A row outside is not found; it is never loaded and compared.
+"""
+
+from __future__ import annotations
+
+IN_TENANT = "t.tenant_id = $1::int"
+IN_FOLDERS = "t.tenant_id = $1::int AND t.folder_id = ANY($2::bigint[])"
+FOLDER_ITSELF = "t.tenant_id = $1::int AND t.id = ANY($2::bigint[])"

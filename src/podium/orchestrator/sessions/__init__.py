@@ -1,0 +1,1 @@
+"""Sessions: the hosts that robots report from. Tag Sessions."""

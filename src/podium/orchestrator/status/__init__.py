@@ -1,0 +1,1 @@
+"""Whether this server answers, what it is, and whether it can reach another. Tag Status."""

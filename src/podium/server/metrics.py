@@ -1,0 +1,21 @@
+"""What the server counts about itself, for Prometheus: calls by operation and status, and their duration."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+REGISTRY = CollectorRegistry()
+CALLS = Counter("podium_calls_total", "Calls answered", ["operation", "status"], registry=REGISTRY)
+SECONDS = Histogram(
+    "podium_call_seconds",
+    "Duration of calls",
+    ["operation"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
+    registry=REGISTRY,
+)
+OPEN_POLLS = Gauge("podium_open_polls", "Long polls of robots that wait for a command", registry=REGISTRY)
+
+
+def exposition() -> bytes:
+    """The metrics in Prometheus's text form."""
+    return generate_latest(REGISTRY)

@@ -1,0 +1,248 @@
+"""One request from its first byte to its answer: authenticate, admit, decode, handle, encode; one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import asyncpg
+import structlog
+
+from podium.identity.oidc.errors import OAuthError
+from podium.kernel import audit, outbox
+from podium.kernel.call import Actor, Call, Services
+from podium.kernel.contract import Contract, Row
+from podium.kernel.errors import (
+    ApiError,
+    Conflict,
+    Forbidden,
+    NotBuilt,
+    NotFound,
+    Unauthenticated,
+)
+from podium.kernel.operation import Operation
+from podium.kernel.validation import convert, decode
+from podium.server import addresses, metrics, render
+from podium.server.addresses import Address
+from podium.server.admit import Admission, Admitter
+from podium.server.authenticate import NOT_AUTHENTICATED, Authenticator
+from podium.server.dispatch import Dispatcher, Found, MethodNotAllowed
+from podium.server.render import Answer
+from podium.server.request import Disconnected, Request
+
+log = structlog.get_logger("podium.calls")
+
+Route = tuple[Row, Operation | None]
+
+
+class Turn:
+    """Answers requests of both contexts. One per process; holds no state of a request."""
+
+    def __init__(
+        self,
+        services: Services,
+        contract: Contract,
+        operations: Iterable[Operation],
+        authenticator: Authenticator,
+        admitter: Admitter,
+    ) -> None:
+        self._services = services
+        self._authenticator = authenticator
+        self._admitter = admitter
+        bound = {operation.row.id: operation for operation in operations}
+        self._routes = {
+            context: Dispatcher(
+                (row.method, row.path, (row, bound.get(row.id))) for row in contract.of_context(context)
+            )
+            for context in (addresses.ORCHESTRATOR, addresses.IDENTITY)
+        }
+
+    async def answer(self, request: Request) -> Answer:
+        """The complete answer; errors are rendered, nothing but Disconnected and cancellation leaves."""
+        started = time.perf_counter()
+        address = addresses.resolve(request.path)
+        seen: dict[str, Any] = {"operation": "-"}
+        try:
+            answer = await self._answer(request, address, seen)
+        except Disconnected:
+            raise
+        except Exception as error:  # noqa: BLE001 - the edge: whatever happens below becomes an answer and a log line
+            answer = self._refusal(error, request, address)
+        self._record(request, answer, seen, time.perf_counter() - started)
+        return answer
+
+    async def _answer(self, request: Request, address: Address, seen: dict[str, Any]) -> Answer:
+        routes = self._routes.get(address.context)
+        found: Found[Route] | None = None
+        try:
+            found = routes.find(request.method, address.path) if routes else None
+        except MethodNotAllowed as error:
+            return _method_not_allowed(request, error)
+        if found is None:
+            raise NotFound(f"No operation {request.method} {address.path}.", 0)
+        row, operation = found.target
+        seen["operation"] = row.id
+        now = self._services.clock()
+        actor, bound_tenant = await self._actor(request, row, now)
+        seen["actor"] = actor.name
+        if operation is None:
+            if actor.kind == "anonymous" and not self._admitter.gate(row).anonymous:
+                raise Unauthenticated(NOT_AUTHENTICATED)
+            raise NotBuilt(
+                f"{row.id} is part of the published contract; this version of Podium does not answer it yet."
+            )
+        call = self._call(request, row, actor, now)
+        if address.context == addresses.ORCHESTRATOR:
+            await self._admit(call, row, address, bound_tenant)
+            seen["tenant"] = call.tenant_id
+        elif actor.kind == "anonymous" and not self._admitter.gate(row).anonymous:
+            raise Unauthenticated(NOT_AUTHENTICATED)
+        arguments = await self._arguments(operation, found, call, request)
+        value = await self._run(operation, call, arguments)
+        base = f"{call.public_url}{address.prefix}"
+        return render.result(value, row.success, base, is_odata=row.path.startswith("/odata"))
+
+    async def _actor(self, request: Request, row: Row, now: Any) -> tuple[Actor, int | None]:
+        if self._admitter.gate(row).anonymous:
+            return Actor("anonymous"), None  # a stale token must not keep anybody from signing in
+        return await self._authenticator.actor(request, now)
+
+    def _call(self, request: Request, row: Row, actor: Actor, now: Any) -> Call:
+        return Call(
+            row=row,
+            services=self._services,
+            db=_NO_CONNECTION,
+            now=now,
+            actor=actor,
+            headers=request.headers,
+            query=request.query(),
+            stream=request.stream,
+            public_url=self._services.config.public_url,
+            trace_id=request.trace_id,
+            organization_id=actor.organization_id,
+        )
+
+    async def _admit(self, call: Call, row: Row, address: Address, bound_tenant: int | None) -> None:
+        gate = self._admitter.gate(row)
+        try:
+            tenant = await self._admitter.tenant(address, call.headers, call.actor, bound_tenant)
+        except Forbidden:
+            if gate.anonymous:
+                return
+            if call.actor.kind == "anonymous":
+                raise Unauthenticated(NOT_AUTHENTICATED) from None
+            raise
+        admission: Admission = await self._admitter.admit(row, tenant, call.headers, call.actor)
+        call.tenant_id, call.tenant_key, call.tenant_name = tenant.id, tenant.key, tenant.name
+        call.organization_id = tenant.organization_id
+        call.organization_name = address.organization or self._services.config.organization
+        call.reach, call.folder = admission.reach, admission.folder
+        if admission.user_id != call.actor.user_id:
+            call.actor = call.actor._replace(user_id=admission.user_id)
+
+    async def _arguments(
+        self, operation: Operation, found: Found[Route], call: Call, request: Request
+    ) -> dict[str, object]:
+        values: dict[str, object] = {}
+        lowered = {name.lower(): value for name, value in call.query.items()} if operation.arguments else {}
+        for argument in operation.arguments:
+            if argument.param.place == "path":
+                values[argument.name] = convert(found.parameters[argument.param.name], argument.param)
+                continue
+            text = lowered.get(argument.param.name.lower())
+            if text is None or text == "":
+                values[argument.name] = argument.default
+            else:
+                values[argument.name] = convert(text, argument.param)
+        if operation.body is not None:
+            raw = await request.body(self._services.config.body_limit_bytes)
+            if raw.strip() or not operation.body_optional:
+                values["body"] = decode(raw, operation.body, parameter=_parameter_name(operation))
+            else:
+                values["body"] = None
+        return values
+
+    async def _run(self, operation: Operation, call: Call, arguments: dict[str, object]) -> object:
+        database = self._services.db
+        if not operation.connected:
+            value = await operation.handler(call, **arguments)
+        elif not operation.atomic:
+            async with database.acquire() as connection:
+                call.db = connection
+                value = await operation.handler(call, **arguments)
+        else:
+            async with database.transaction() as connection:
+                call.db = connection
+                value = await operation.handler(call, **arguments)
+                if call.events:
+                    await outbox.add(connection, call.tenant_id, call.actor.user_id, call.now, call.events)
+                if operation.audited:
+                    await audit.add(call)
+        for action in call.after_commit:
+            action()
+        return value
+
+    def _refusal(self, error: Exception, request: Request, address: Address) -> Answer:
+        if isinstance(error, OAuthError):
+            return Answer(
+                error.status, render.JSON, error.body(), (("cache-control", "no-store"), ("pragma", "no-cache"))
+            )
+        if isinstance(
+            error, asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError | asyncpg.SerializationError
+        ):
+            # Two calls met in the database; its constraint decided, and the loser is told so.
+            log.warning("conflict", path=request.path, constraint=error.constraint_name, trace=request.trace_id)
+            error = Conflict("The change collides with another one of this moment.")
+        if not isinstance(error, ApiError):
+            log.error("call failed", path=request.path, trace=request.trace_id, exc_info=error)
+            error = _Unexpected("An error has occurred.")
+        if address.context == addresses.IDENTITY:
+            return render.identity_error(error, request.trace_id)
+        return render.orchestrator_error(error, request.trace_id)
+
+    def _record(self, request: Request, answer: Answer, seen: dict[str, Any], seconds: float) -> None:
+        operation = seen["operation"]
+        metrics.CALLS.labels(operation, answer.status).inc()
+        metrics.SECONDS.labels(operation).observe(seconds)
+        log.info(
+            "call",
+            method=request.method,
+            status=answer.status,
+            ms=round(seconds * 1000, 2),
+            trace=request.trace_id,
+            **seen,
+        )
+
+
+class _Unexpected(ApiError):
+    """500: a defect of ours; the log has the trace."""
+
+    status = 500
+
+
+class _NoConnection:
+    """Stands in a call until its handler runs: nothing before that may touch the database."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError("the connection of a call is there while its handler runs")
+
+
+_NO_CONNECTION: Any = _NoConnection()
+
+
+def _parameter_name(operation: Operation) -> str:
+    """The vendor's message names the action's parameter: `startInfo must not be null`."""
+    return operation.row.body_model[:1].lower() + operation.row.body_model[1:] or "body"
+
+
+def _method_not_allowed(request: Request, error: MethodNotAllowed) -> Answer:
+    refusal = _MethodNotAllowed(f"{request.method} is not allowed here; {', '.join(error.allowed)} is.")
+    answer = render.orchestrator_error(refusal, request.trace_id)
+    return answer._replace(headers=(("allow", ", ".join(error.allowed)),))
+
+
+class _MethodNotAllowed(ApiError):
+    """405."""
+
+    status = 405
