@@ -33,7 +33,7 @@ def up(
     robots: Annotated[int | None, typer.Option("--robots", min=0, help="Robots on this machine.")] = None,
     no_robot: Annotated[bool, typer.Option("--no-robot", help="Run no jobs on this machine.")] = False,
 ) -> None:
-    """Start everything on this machine: database, server, console and a robot."""
+    """Start everything on this machine: database, server and a robot."""
     if no_robot and robots:
         raise Failure("--robots and --no-robot exclude each other", Exit.USAGE)
     command = server_command("up", host=host, port=port, data_dir=data_dir, workers=workers, robots=robots)

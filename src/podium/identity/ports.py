@@ -29,6 +29,6 @@ class Tenants(Protocol):
 class SignedIn(Protocol):
     """Told of each sign-in with a password, after it succeeded and before the token leaves."""
 
-    async def signed_in(self, organization_id: UUID, principal: Principal) -> None:
+    async def signed_in(self, organization_id: UUID, tenant_key: UUID, principal: Principal) -> None:
         """Make what the first sign-in makes (the tenant's user, the personal workspace); repeatable."""
         ...

@@ -26,6 +26,7 @@ class Actor(NamedTuple):
 
     `subject`: GUID of the identity principal (user or application), None for robots and machines.
     `user_id`: row of the tenant's users, None outside a tenant. `scopes`: None when every scope is granted.
+    `tenant_key`: the tenant that the sign-in named, for calls that name none.
     """
 
     kind: ActorKind
@@ -35,6 +36,7 @@ class Actor(NamedTuple):
     organization_id: UUID | None = None
     client_id: str = ""
     scopes: frozenset[str] | None = None
+    tenant_key: UUID | None = None
     user_id: int | None = None
     robot_id: int | None = None
     robot_key: UUID | None = None

@@ -66,7 +66,8 @@ class Admitter:
             if found is None or (address.tenant is not None and not _is_called(found, address.tenant)):
                 raise Forbidden(NOT_AUTHORIZED)
         else:
-            name = address.tenant or headers.get("x-uipath-tenantname") or self._default_tenant
+            signed_in = str(actor.tenant_key) if actor.tenant_key is not None else None
+            name = address.tenant or headers.get("x-uipath-tenantname") or signed_in or self._default_tenant
             home = organization or actor.organization_id
             found = next((row for row in rows if _is_called(row, name) and home in (None, row.organization_id)), None)
         if found is None or not found.is_active or actor.organization_id not in (None, found.organization_id):

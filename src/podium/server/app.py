@@ -11,8 +11,10 @@ from starlette.requests import Request as WebRequest
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 
+from podium.identity.issuer import Issuer
 from podium.kernel.errors import Unavailable
 from podium.server import metrics
+from podium.server.addresses import IDENTITY, resolve
 from podium.server.blob_api import BlobApi
 from podium.server.compose import Composition
 from podium.server.openapi import document
@@ -20,6 +22,7 @@ from podium.server.render import Answer
 from podium.server.request import Disconnected, Receive, Request, Scope, Send
 
 API_VERSION = (b"api-supported-versions", b"18.0")
+OPEN_TO_PAGES = ("/connect/token", "/connect/userinfo", "/connect/revocation", "/.well-known/")
 SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
 
 
@@ -33,14 +36,39 @@ class Api:
         if scope["type"] != "http":
             return
         request = Request(scope, receive)
+        made = self._composition()
         try:
-            answer = await self._composition().turn.answer(request)
+            shared = await cross_origin(made, request) if "origin" in request.headers else ()
+            if shared and request.method == "OPTIONS":
+                answer = Answer(204, "", b"")
+            else:
+                answer = await made.turn.answer(request)
         except Disconnected:
             return
+        answer = answer._replace(headers=(*answer.headers, *shared))
         if answer.file is not None:
             await _send_file(answer, scope, receive, send)
         else:
             await _send(answer, send)
+
+
+async def cross_origin(made: Composition, request: Request) -> tuple[tuple[str, str], ...]:
+    """What lets a page of a registered origin call the open endpoints of identity (decision 44); nothing for others."""
+    address = resolve(request.path)
+    if address.context != IDENTITY or not address.path.lower().startswith(OPEN_TO_PAGES):
+        return ()
+    issuer = made.services.ports[Issuer]
+    assert isinstance(issuer, Issuer)
+    origin = request.headers["origin"]
+    if not await issuer.clients.allows_origin(origin, made.services.clock()):
+        return ()
+    return (
+        ("access-control-allow-origin", origin),
+        ("access-control-allow-methods", "GET, POST, OPTIONS"),
+        ("access-control-allow-headers", "authorization, content-type"),
+        ("access-control-max-age", "600"),
+        ("vary", "origin"),
+    )
 
 
 async def _send(answer: Answer, send: Send) -> None:

@@ -33,6 +33,8 @@ class TokenClaims(Protocol):
     def name(self) -> str: ...
     @property
     def email(self) -> str: ...
+    @property
+    def tenant_key(self) -> UUID | None: ...
 
 
 class Tokens(Protocol):
@@ -94,6 +96,7 @@ class Authenticator:
             organization_id=claims.organization_id,
             client_id=claims.client_id,
             scopes=claims.scopes,
+            tenant_key=claims.tenant_key,
             machine_id=machine.id if machine else None,
         )
         return actor, machine.tenant_id if machine else None

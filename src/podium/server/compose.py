@@ -17,8 +17,10 @@ from podium.identity import bootstrap
 from podium.identity.account import api as account_api
 from podium.identity.directory import InProcessClients, InProcessDirectory, Principal
 from podium.identity.issuer import Issuer
+from podium.identity.keys import loops as keys_loops
 from podium.identity.oidc import api as oidc_api
 from podium.identity.ports import SignedIn, TenantRef, Tenants
+from podium.identity.tokens import loops as tokens_loops
 from podium.kernel.blobs import Blobs
 from podium.kernel.call import Services
 from podium.kernel.clock import Clock, system_clock
@@ -100,6 +102,7 @@ LOOPS: tuple[Loop, ...] = (
     *jobs_loops.LOOPS,
     *logs_loops.LOOPS,
     *sessions_loops.LOOPS,
+    *tokens_loops.LOOPS,
 )
 FLUSH_EVERY = timedelta(seconds=5)
 
@@ -163,17 +166,19 @@ class FirstSignIn:
         self._access = access
         self._clients = clients
 
-    async def signed_in(self, organization_id: UUID, principal: Principal) -> None:
+    async def signed_in(self, organization_id: UUID, tenant_key: UUID, principal: Principal) -> None:
         """Repeatable; called before the token leaves."""
         now = self._services.clock()
-        for tenant in await self._access.tenants():
-            if tenant.organization_id != organization_id:
-                continue
-            async with self._services.db.transaction() as db:
-                user_id = await make_user(db, tenant.id, principal.id, principal.name, principal.email, now)
-                await ensure_workspace(db, self._clients, tenant.id, organization_id, user_id, now)
-                await seen(db, tenant.id, user_id, now)
-        self._access.forget()
+        tenant = next((row for row in await self._access.tenants() if row.key == tenant_key), None)
+        if tenant is None:
+            return
+        is_known = await self._access.user(tenant.id, principal.id) is not None
+        async with self._services.db.transaction() as db:
+            user_id = await make_user(db, tenant.id, principal.id, principal.name, principal.email, now)
+            await ensure_workspace(db, self._clients, tenant.id, organization_id, user_id, now)
+            await seen(db, tenant.id, user_id, now)
+        if not is_known:
+            self._access.forget()
 
 
 @asynccontextmanager
@@ -216,10 +221,12 @@ async def compose(
         admitter = Admitter(contract, access, organizations, config.tenant)
         turn = Turn(services, contract, operations, Authenticator(issuer, access), admitter)
         owner = f"{socket.gethostname()}:{os.getpid()}"
-        loops = LoopRunner(db, LOOPS, clock, owner)
-        async with _background(db, signals, presence, access, loops):
-            yield Composition(services, contract, operations, turn, loops, installed.organization_id)
-        await issuer.close()
+        loops = LoopRunner(db, (*LOOPS, *keys_loops.loops(master.key)), clock, owner)
+        try:
+            async with _background(db, signals, presence, access, loops):
+                yield Composition(services, contract, operations, turn, loops, installed.organization_id)
+        finally:
+            await issuer.close()
     finally:
         await db.close()
 

@@ -252,7 +252,6 @@ class TestDeleteInactive:
         body = {"sessionIds": [session["Id"]]}
         await api.post(path("DeleteInactiveUnattendedSessions"), body, expect=204)
         job = await given.job()
-        await connected.start()
         await connected.run(job)
         assert (await session_of(api))["Id"] != session["Id"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+import os
+import re
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,8 +27,7 @@ from podium.identity.ports import SignedIn, TenantRef, Tenants
 from podium.kernel.call import Actor, Call, Reply, Services
 from podium.kernel.config import Config, resource
 from podium.kernel.contract import Contract
-from podium.kernel.db import Database
-from podium.kernel.embedded_postgres import EmbeddedPostgres
+from podium.kernel.db import Database, connect
 from podium.kernel.migrate import migrate
 from podium.wire import LoginModel
 
@@ -81,7 +80,7 @@ class OneTenant:
             return None
         return TenantRef(TENANT_KEY, "default", self.organization_id)
 
-    async def signed_in(self, organization_id: UUID, principal: Principal) -> None:
+    async def signed_in(self, organization_id: UUID, tenant_key: UUID, principal: Principal) -> None:
         assert organization_id == self.organization_id
         self.seen.append(principal)
 
@@ -156,25 +155,18 @@ def _answer(reply: Reply) -> Answer:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[EmbeddedPostgres]:
-    folder = Path(tempfile.mkdtemp(prefix="podium-test-"))
-    folder.chmod(0o711)
-    postgres = EmbeddedPostgres(folder / "postgres")
-    try:
-        postgres.start()
-        yield postgres
-    finally:
-        postgres.stop()
-        shutil.rmtree(folder)
-
-
-@pytest.fixture(scope="session")
-async def migrated(cluster: EmbeddedPostgres) -> AsyncIterator[Database]:
+async def migrated(server_url: str) -> AsyncIterator[Database]:
     """The one database of the session, with the schema and nothing else."""
-    await migrate(cluster.url, resource("migrations"))
-    opened = await Database.open(cluster.url, size=8)
+    name = f"identity_{os.getpid()}"
+    connection = await connect(server_url)
+    await connection.execute(f"CREATE DATABASE {name}")
+    url = re.sub(r"^(\w+://[^/]*/)[^?]*", rf"\g<1>{name}", server_url)
+    await migrate(url, resource("migrations"))
+    opened = await Database.open(url, size=8)
     yield opened
     await opened.close()
+    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await connection.close()
 
 
 @pytest.fixture(scope="session")

@@ -41,8 +41,7 @@ async def authenticate(call: Call, body: LoginModel) -> Reply:
         return _refusal(call, REFUSED)
     if user.must_change_password:
         return _refusal(call, PASSWORD_DUE)
-    signed_in = call.port(SignedIn)  # the type checker wants a class of objects here
-    await signed_in.signed_in(user.organization_id, _principal(user))
+    await call.port(SignedIn).signed_in(user.organization_id, tenant.key, _principal(user))
     token = issuer.issue_user_token(user, CLASSIC_CLIENT, [SCOPE], call.now, tenant_key=tenant.key)
     answer = {
         "result": token,

@@ -8,7 +8,7 @@ Strings compare by `lower(x)`: equality and order are served by a btree on that 
 are `lower(x) LIKE` with escapes, which a GIN index on `lower(x) gin_trgm_ops` serves (strpos could not use it).
 """
 
-# ruff: noqa: S608  (this is the file where SQL is composed; what is composed holds no text of a request)
+
 
 from __future__ import annotations
 
@@ -276,10 +276,8 @@ class _Writer:
             columns = self.columns(entity, scope.alias, item.select, item.expand)
             rows = f"SELECT {columns} FROM {self.source(scope)} WHERE {condition} LIMIT 1"
             return f"(SELECT row_to_json(r) FROM ({rows}) r)"
-        if navigation.order and not item.orderby:
-            order = _at(navigation.order, parent, scope.alias)
-        else:
-            order = self.order(item.orderby, scope)
+        is_own = bool(navigation.order) and not item.orderby
+        order = _at(navigation.order, parent, scope.alias) if is_own else self.order(item.orderby, scope)
         columns = self.columns(entity, scope.alias, item.select, item.expand)
         limit = str(MAX_ROWS) if item.top is None else self._literal_number(item.top)
         offset = "" if item.skip is None else f" OFFSET {self._literal_number(item.skip)}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from podium.kernel.call import Call, Item
+from podium.kernel.call import Call, Item, Reply
 from podium.kernel.errors import Code, Conflict, NotFound
 from podium.kernel.odata import fetch_one, parse_options
 from podium.kernel.operation import operation
@@ -29,6 +29,15 @@ async def export_jobs(call: Call) -> Item:
 async def export_robot_logs(call: Call) -> Item:
     """An export of the log entries that the options select, newest first."""
     return await _requested(call, LOGS_CSV, call.folders_with("Logs.View"))
+
+
+@operation("GET", "/odata/RobotLogs/UiPath.Server.Configuration.OData.Reports")
+async def report_robot_logs(call: Call) -> Reply:
+    """The log entries as CSV at once, newest first, at most 10,000; more are exported."""
+    folders = call.folders_with("Logs.View")
+    text = await actions.csv_now(call.db, call.tenant_id, LOGS_CSV, folders, call.query, call.now)
+    headers = {"content-disposition": f'attachment; filename="Logs-{call.now:%Y%m%d-%H%M%S}.csv"'}
+    return Reply(200, text.encode(), "application/octet-stream", headers)
 
 
 @operation("GET", "/odata/Exports({key})")

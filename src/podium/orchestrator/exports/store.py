@@ -17,7 +17,10 @@ VALUES ($1, $2, $3, $4::jsonb, $5, $6, $7) RETURNING id
 FILE = f"""
 SELECT t.name, t.status, t.blob, t.error FROM orchestrator.exports t WHERE {IN_TENANT} AND t.id = $2::bigint
 """
-FILE_OF_REQUESTER = f"{FILE} AND t.requested_by = $3::bigint"
+FILE_OF_REQUESTER = f"""
+SELECT t.name, t.status, t.blob, t.error FROM orchestrator.exports t
+ WHERE {IN_TENANT} AND t.id = $2::bigint AND t.requested_by = $3::bigint
+"""
 
 # The export that has written the least goes first, so that a large one does not keep the others waiting.
 TAKE = """

@@ -17,7 +17,6 @@ from podium.orchestrator.job_triggers.entity import JOB_TRIGGERS, JOB_TRIGGERS_W
 from podium.orchestrator.jobs import actions as jobs
 from podium.orchestrator.signals import Signals
 
-OF_JOB = f"{store.OF_VISIBLE_JOBS} AND t.job_id = $3::bigint"
 NO_SUCH_JOB = "Job does not exist."
 NO_SUCH_INBOX = "Inbox does not exist."
 MAX_EXTERNAL_ID = 512
@@ -48,7 +47,9 @@ async def _of_job(call: Call, entity: Entity, *, id_: int | None = None, key: UU
     job_id = await store.job_id(call.db, call.tenant_id, folders, id_=id_, key=key)
     if job_id is None:
         raise NotFound(NO_SUCH_JOB)
-    found = await fetch_page(call.db, entity, parse_options(call.query), OF_JOB, [call.tenant_id, folders, job_id])
+    found = await fetch_page(
+        call.db, entity, parse_options(call.query), store.OF_VISIBLE_JOB, [call.tenant_id, folders, job_id]
+    )
     return Page(found.json, "JobTriggers", found.total)
 
 

@@ -15,6 +15,9 @@ from podium.orchestrator.scope import IN_FOLDERS, IN_TENANT
 
 # Triggers have no folder of their own: they are seen by whoever sees their job. The inner `t` is the job.
 OF_VISIBLE_JOBS = f"{IN_TENANT} AND t.job_id IN (SELECT t.id FROM orchestrator.jobs t WHERE {IN_FOLDERS})"
+OF_VISIBLE_JOB = f"""
+{IN_TENANT} AND t.job_id = $3::bigint AND t.job_id IN (SELECT t.id FROM orchestrator.jobs t WHERE {IN_FOLDERS})
+"""
 JOB_ID = f"SELECT t.id FROM orchestrator.jobs t WHERE {IN_FOLDERS} AND t.id = $3::bigint"
 JOB_ID_OF_KEY = f"SELECT t.id FROM orchestrator.jobs t WHERE {IN_FOLDERS} AND t.key = $3::uuid"
 

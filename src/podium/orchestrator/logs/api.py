@@ -1,13 +1,11 @@
-"""Operations on robot logs: taking them in, listing them, counting them, a report of them."""
+"""Operations on robot logs: taking them in, listing and counting them."""
 
 from __future__ import annotations
 
-from podium.kernel.call import Call, Page, Reply, Value
+from podium.kernel.call import Call, Page, Value
 from podium.kernel.errors import TooLarge
 from podium.kernel.odata import CountRule, count_statement, fetch_page, parse_options
 from podium.kernel.operation import operation
-from podium.orchestrator.exports import actions as exports
-from podium.orchestrator.exports.kinds import LOGS_CSV
 from podium.orchestrator.logs import actions, batch, store
 from podium.orchestrator.logs.entity import ROBOT_LOGS
 from podium.orchestrator.scope import IN_FOLDERS
@@ -73,15 +71,6 @@ async def count_robot_logs(call: Call) -> Value:
     where, folders = _limits(call)
     counting = count_statement(ROBOT_LOGS, parse_options(call.query), where, [call.tenant_id, folders], now=call.now)
     return Value(await call.db.fetchval(counting.sql, *counting.args))
-
-
-@operation("GET", "/odata/RobotLogs/UiPath.Server.Configuration.OData.Reports")
-async def report_robot_logs(call: Call) -> Reply:
-    """The entries as CSV, newest first, at most 10,000; larger ones are exported."""
-    text = await exports.csv_now(call.db, call.tenant_id, LOGS_CSV, call.folders_with(VIEW), call.query, call.now)
-    file_name = f"Logs-{call.now:%Y%m%d-%H%M%S}.csv"
-    headers = {"content-disposition": f'attachment; filename="{file_name}"'}
-    return Reply(200, text.encode(), "application/octet-stream", headers)
 
 
 def _limits(call: Call) -> tuple[str, list[int]]:

@@ -14,11 +14,11 @@ from podium.kernel.odata import Entity, Options, fetch_page, parse_options, rows
 from podium.kernel.operation import operation
 from podium.kernel.validation import require_members
 from podium.orchestrator import scope
-from podium.orchestrator.access.resolver import AccessResolver
 from podium.orchestrator.access.store import announce_change
 from podium.orchestrator.jobs import actions as jobs
 from podium.orchestrator.jobs import hand_out
 from podium.orchestrator.machines import rules as machine_rules
+from podium.orchestrator.presence import Presence
 from podium.orchestrator.robots import rules as robot_rules
 from podium.orchestrator.sessions import reads, rules
 from podium.orchestrator.sessions.entity import MACHINE_SESSIONS, SESSION_RUNTIMES, SESSIONS, SESSIONS_WITH_ACCOUNTS
@@ -136,7 +136,7 @@ async def delete_inactive_sessions(call: Call, body: wire.DeleteInactiveSessions
     _wake(call, waiting)
     # Nodes remember the sessions that report to them; they look them up again when access has changed.
     await announce_change(call.db, call.tenant_id)
-    call.on_commit(call.port(AccessResolver).forget)
+    call.on_commit(partial(call.port(Presence).forget_tenant, call.tenant_id))
     names = ", ".join(session["host_name"] for session in found)
     call.describe("Delete", component="Robots", entity_id=",".join(map(str, gone)), name=names)
 
