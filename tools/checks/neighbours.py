@@ -20,6 +20,7 @@ FREE = {
     "podium.orchestrator.access.store": "announce_change, which every change of access calls",
     "podium.orchestrator.exports.kinds": "a table of what can be exported",
     "podium.orchestrator.jobs.hand_out": "actions on handing out, a file of their own",
+    "podium.orchestrator.jobs.log_flags": "actions on what logs tell of jobs, a file of their own",
     "podium.orchestrator.packages.arguments": "pure",
     "podium.orchestrator.packages.versions": "pure",
     "podium.identity.users.passwords": "hashing, no SQL",

@@ -8,4 +8,6 @@ from __future__ import annotations
 
 IN_TENANT = "t.tenant_id = $1::int"
 IN_FOLDERS = "t.tenant_id = $1::int AND t.folder_id = ANY($2::bigint[])"
+# As IN_FOLDERS for a list of one: a condition that an index ordered by folder and time can serve.
+IN_ONE_FOLDER = "t.tenant_id = $1::int AND t.folder_id = ($2::bigint[])[1]"
 FOLDER_ITSELF = "t.tenant_id = $1::int AND t.id = ANY($2::bigint[])"

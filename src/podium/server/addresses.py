@@ -46,8 +46,10 @@ def resolve(path: str) -> Address:
         context = _CONTEXTS.get(word)
         if context is not None:
             rest = segments[position + 1 :]
-            while rest and _CONTEXTS.get(rest[0].lower()) == PORTAL:  # a client doubles this segment
-                rest = rest[1:]
+            if context == PORTAL:
+                while rest and _CONTEXTS.get(rest[0].lower()) == PORTAL:  # a client doubles this segment
+                    rest = rest[1:]
+                context, rest = IDENTITY, ["portal_", *rest]  # the facade's rows stand in the identity table
             return _address(context, segments[:position], rest, segments[: position + 1])
         if word in _ROOTS and (position == 0 or len(segments) > position + 1) and not _is_name(segments, position):
             return _address(ORCHESTRATOR, segments[:position], segments[position:], segments[:position])

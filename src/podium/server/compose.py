@@ -201,6 +201,7 @@ async def compose(
         directory, clients = InProcessDirectory(db), InProcessClients()
         access = AccessResolver(db, directory, clock)
         signals, presence = Signals(), Presence()
+        blobs = Blobs(config.data_dir / "blobs")
         services.ports.update(
             {
                 Issuer: issuer,
@@ -211,7 +212,7 @@ async def compose(
                 SignedIn: FirstSignIn(services, access, clients),
                 Signals: signals,
                 Presence: presence,
-                Blobs: Blobs(config.data_dir / "blobs"),
+                Blobs: blobs,
                 BlobLinks: BlobLinks(config.public_url, master.key),
             }
         )
@@ -221,7 +222,7 @@ async def compose(
         admitter = Admitter(contract, access, organizations, config.tenant)
         turn = Turn(services, contract, operations, Authenticator(issuer, access), admitter)
         owner = f"{socket.gethostname()}:{os.getpid()}"
-        loops = LoopRunner(db, (*LOOPS, *keys_loops.loops(master.key)), clock, owner)
+        loops = LoopRunner(db, (*LOOPS, *keys_loops.loops(master.key), *exports_loops.loops(blobs)), clock, owner)
         try:
             async with _background(db, signals, presence, access, loops):
                 yield Composition(services, contract, operations, turn, loops, installed.organization_id)

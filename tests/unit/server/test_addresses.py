@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podium.server.addresses import IDENTITY, ORCHESTRATOR, PORTAL, is_reserved, resolve
+from podium.server.addresses import IDENTITY, ORCHESTRATOR, is_reserved, resolve
 
 NAME = st.text(st.characters(codec="utf-8", exclude_characters="/"), min_size=1).filter(
     lambda name: name not in (".", "..") and not is_reserved(name)
@@ -52,7 +52,7 @@ def test_addresses_of_the_identity_server(path: str, organization: str | None, l
 @pytest.mark.parametrize("path", ["/portal_/api/x", "/acme/portal_/api/x", "/acme/portal_/portal_/api/x"])
 def test_a_client_doubles_the_portals_segment(path: str) -> None:
     found = resolve(path)
-    assert (found.context, found.path) == (PORTAL, "/api/x")
+    assert (found.context, found.path) == (IDENTITY, "/portal_/api/x")
 
 
 @given(organization=NAME, tenant=NAME)

@@ -8,8 +8,6 @@ Strings compare by `lower(x)`: equality and order are served by a btree on that 
 are `lower(x) LIKE` with escapes, which a GIN index on `lower(x) gin_trgm_ops` serves (strpos could not use it).
 """
 
-
-
 from __future__ import annotations
 
 import re

@@ -15,7 +15,9 @@ from podium.kernel.db import Connection
 LOCK_SESSION = """
 SELECT t.id, t.is_in_maintenance, t.state, t.robot_id, t.capabilities, m.name AS machine_name, m.owner_id, m.scope,
        m.unattended_slots, m.non_production_slots, m.headless_slots, m.test_automation_slots, m.development_slots,
-       r.user_id AS robot_user_id
+       r.user_id AS robot_user_id, r.is_enabled AS is_robot_enabled,
+       (SELECT x.is_enabled FROM orchestrator.robots x
+         WHERE x.tenant_id = t.tenant_id AND x.id = $3::bigint) AS is_machine_robot_enabled
   FROM orchestrator.sessions t
   JOIN orchestrator.machines m ON m.tenant_id = t.tenant_id AND m.id = t.machine_id
   LEFT JOIN orchestrator.robots r ON r.tenant_id = t.tenant_id AND r.id = t.robot_id
@@ -41,6 +43,8 @@ WITH candidates AS (
          AND (t.pinned_machine_id IS NULL OR t.pinned_machine_id = $7::bigint)
          AND (t.pinned_session_ids IS NULL OR $2::bigint = ANY(t.pinned_session_ids))
          AND (NOT $12::boolean OR t.user_id = $8::bigint)
+         AND (t.pinned_robot_id IS NULL OR EXISTS (
+               SELECT FROM orchestrator.robots p WHERE p.tenant_id = t.tenant_id AND p.id = t.pinned_robot_id AND p.is_enabled))
          AND (NOT t.is_resumed_on_same_host OR t.state = 0 OR (t.machine_id = $7::bigint AND t.host_name = $10::text))
        ORDER BY t.priority DESC, (t.pinned_robot_id IS NULL AND t.pinned_machine_id IS NULL), t.id
        LIMIT $5::int FOR UPDATE SKIP LOCKED) AS c
@@ -79,6 +83,7 @@ SELECT t.id, t.key, t.state, t.folder_id, t.process_key, t.process_name, t.packa
  ORDER BY (t.state IN (0, 8)), t.priority DESC, t.id
 """
 # $3 session, $4 epoch (NULL: the vendor's robots have none), $5 reported state, $6 states in which it has an effect.
+# The event leaves the robot's key out: whoever has it may speak for the robot.
 REPORT = """
 WITH held AS (
   SELECT t.id, t.state FROM orchestrator.jobs t
@@ -118,7 +123,7 @@ WITH held AS (
                'Info', changed.info, 'SpecificPriorityValue', changed.priority, 'RuntimeType', changed.runtime_type,
                'SourceType', changed.source_type,
                'OutputArguments', CASE WHEN changed.output_arguments IS JSON OBJECT THEN changed.output_arguments::jsonb END,
-               'Robot', (SELECT jsonb_build_object('Id', r.id, 'Key', r.key, 'Name', r.name, 'Type', r.type)
+               'Robot', (SELECT jsonb_build_object('Id', r.id, 'Name', r.name, 'Type', r.type)
                            FROM orchestrator.robots r WHERE r.tenant_id = $1::int AND r.id = changed.robot_id),
                'Release', jsonb_build_object('Id', changed.process_id, 'Key', changed.process_key, 'Name', changed.process_name,
                                              'ProcessKey', changed.package_id))) AS job) e
@@ -182,7 +187,7 @@ class Claimant(NamedTuple):
 
 async def claim(db: Connection, who: Claimant, now: datetime, at_most: int | None) -> int:
     """Bind waiting jobs to the session, as many as it has free slots; how many. In the caller's transaction."""
-    session = await db.fetchrow(LOCK_SESSION, who.tenant_id, who.session_id)
+    session = await db.fetchrow(LOCK_SESSION, who.tenant_id, who.session_id, who.machine_robot_id)
     if session is None or session["is_in_maintenance"] or not who.folders:
         return 0
     used = {row["runtime_type"]: int(row["used"]) for row in await db.fetch(USED_SLOTS, who.tenant_id, who.session_id)}
@@ -196,7 +201,8 @@ async def claim(db: Connection, who: Claimant, now: datetime, at_most: int | Non
             continue
         is_personal = runtime == "Development"
         robot = session["robot_id"] if is_personal else who.machine_robot_id
-        if robot is None:
+        is_enabled = session["is_robot_enabled"] if is_personal else session["is_machine_robot_enabled"]
+        if robot is None or not is_enabled:
             continue
         rows = await db.fetch(
             CLAIM,

@@ -6,9 +6,9 @@ from podium.kernel.call import Call, Page, Value
 from podium.kernel.errors import TooLarge
 from podium.kernel.odata import CountRule, count_statement, fetch_page, parse_options
 from podium.kernel.operation import operation
-from podium.orchestrator.logs import actions, batch, store
+from podium.orchestrator.logs import actions, batch
 from podium.orchestrator.logs.entity import ROBOT_LOGS
-from podium.orchestrator.scope import IN_FOLDERS
+from podium.orchestrator.scope import IN_FOLDERS, IN_ONE_FOLDER
 
 CREATE = "Logs.Create"
 VIEW = "Logs.View"
@@ -75,4 +75,4 @@ async def count_robot_logs(call: Call) -> Value:
 
 def _limits(call: Call) -> tuple[str, list[int]]:
     folders = call.folders_with(VIEW)
-    return (store.IN_ONE_FOLDER if len(folders) == 1 else IN_FOLDERS), folders
+    return (IN_ONE_FOLDER if len(folders) == 1 else IN_FOLDERS), folders

@@ -7,10 +7,6 @@ from datetime import datetime
 
 from podium.kernel.db import Connection
 from podium.orchestrator.logs.rules import Entry
-from podium.orchestrator.scope import IN_TENANT
-
-# One folder as an equality: then the index by folder and time serves the order, which it does not for a list of one.
-IN_ONE_FOLDER = f"{IN_TENANT} AND t.folder_id = ($2::bigint[])[1]"
 
 # $2 folders where the caller may log, $3 whether it may for every job of the tenant, $4 its machine. An entry belongs to
 # the folder of its job, else to the one it names, else to $5.
