@@ -137,7 +137,7 @@ def show_way_on(out: Console, address: Address, password: str) -> None:
     from rich.text import Text
 
     lines = [
-        ("Console", address.url),
+        ("Address", address.url),
         ("User", USER),
         ("Password", password),
         ("", ""),

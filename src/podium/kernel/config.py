@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,10 +40,6 @@ class Config:
     pool_size: int = 12
     log_level: str = "INFO"
     token_lifetime_s: int = 3600
-    heartbeat_timeout_s: int = 120
-    lost_robot_timeout_s: int = 1800
-    start_timeout_s: int = 900
-    vendor_strict: bool = False
 
 
 def read(environment: Mapping[str, str], *, data_dir: Path | None, host: str, port: int) -> Config:
@@ -92,5 +89,8 @@ def read(environment: Mapping[str, str], *, data_dir: Path | None, host: str, po
 
 
 def _default_data_dir(environment: Mapping[str, str]) -> str:
-    state = environment.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    # root's home is closed, and PostgreSQL, which does not run as root, could not reach a folder in it
+    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
+    home = "/var/lib" if is_root else str(Path.home() / ".local" / "share")
+    state = environment.get("XDG_DATA_HOME") or home
     return str(Path(state) / "podium")

