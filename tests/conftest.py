@@ -333,7 +333,7 @@ async def running(config: Config, clock: MovableClock) -> AsyncIterator[Node]:
 
     app = make_app(start)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(app.router.lifespan_context(app))
+        await stack.enter_async_context(app.shell.router.lifespan_context(app.shell))
         http = await stack.enter_async_context(
             httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=PUBLIC_URL, timeout=60)
         )

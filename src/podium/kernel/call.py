@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, TypeVar
@@ -89,6 +89,7 @@ class Call:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     stream: Callable[[], AsyncIterator[bytes]]
+    gone: Callable[[], Awaitable[None]]
     public_url: str
     trace_id: str
     tenant_id: int = 0

@@ -1,164 +1,155 @@
-"""Reads multipart/form-data as a stream: one part at a time, never the whole body in memory."""
+"""Reads multipart/form-data as a stream: one part after the other, never the whole form in memory."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from email.message import EmailMessage
 
-import python_multipart
-from python_multipart.exceptions import FormParserError
+from python_multipart.exceptions import MultipartParseError
+from python_multipart.multipart import MultipartParser, parse_options_header
 
-from podium.kernel.errors import TooLarge
+from podium.kernel.errors import BadRequest, TooLarge
 
 MAX_PARTS = 100
-MAX_HEADER_BYTES = 16 * 1024
+MAX_HEADER_BYTES = 16 * 1024  # of one part, all its headers together
+MAX_BOUNDARY_BYTES = 200  # RFC 2046 allows 70
 
-
-class MultipartError(Exception):
-    """The body is no well-formed multipart; the message says what is wrong."""
-
-
-@dataclass(slots=True)
-class _Progress:
-    """What the parser's callbacks have seen since the last look: ('begin', headers), ('data', bytes), ('end', None)."""
-
-    headers: dict[str, str] = field(default_factory=dict)
-    field_name: bytes = b""
-    field_value: bytes = b""
-    header_bytes: int = 0
-    seen: deque[tuple[str, object]] = field(default_factory=deque)
-
-    def name_data(self, data: bytes, start: int, end: int) -> None:
-        self._count(end - start)
-        self.field_name += data[start:end]
-
-    def value_data(self, data: bytes, start: int, end: int) -> None:
-        self._count(end - start)
-        self.field_value += data[start:end]
-
-    def header_end(self) -> None:
-        self.headers[self.field_name.decode("latin-1").lower()] = self.field_value.decode("utf-8", "replace")
-        self.field_name = self.field_value = b""
-
-    def headers_end(self) -> None:
-        self.seen.append(("begin", self.headers))
-        self.headers = {}
-
-    def part_data(self, data: bytes, start: int, end: int) -> None:
-        self.seen.append(("data", data[start:end]))
-
-    def part_end(self) -> None:
-        self.seen.append(("end", None))
-
-    def part_begin(self) -> None:
-        self.header_bytes = 0
-
-    def _count(self, more: int) -> None:
-        self.header_bytes += more
-        if self.header_bytes > MAX_HEADER_BYTES:
-            raise MultipartError("the headers of a part are too long")
+BEGIN, DATA, END = "begin", "data", "end"
 
 
 class Part:
-    """One part. Its content is read once, before the next part is asked for."""
+    """One part of a form. Its content is read once, before the next part is asked for; what is left is skipped.
 
-    def __init__(self, source: _Source, headers: dict[str, str]) -> None:
-        described = EmailMessage()
-        described["content-disposition"] = (
-            headers.get("content-disposition", "form-data").replace("\r", "").replace("\n", "")
-        )
-        parameters = described["content-disposition"].params
-        self.name: str = parameters.get("name", "")
-        self.filename: str | None = parameters.get("filename")
-        self.content_type = headers.get("content-type", "")
+    `filename` is None when the client named no file. `is_file`: it has a file name, or bytes for its type.
+    """
+
+    def __init__(self, headers: dict[bytes, bytes], source: _Source) -> None:
+        _, options = parse_options_header(headers.get(b"content-disposition", b"").decode("latin-1"))
+        given = options.get(b"filename")
+        kind, _ = parse_options_header(headers.get(b"content-type", b"").decode("latin-1"))
+        self.name = _decoded(options.get(b"name", b""))
+        self.filename = None if given is None else _decoded(given)
+        self.is_file = given is not None or kind == b"application/octet-stream"
         self._source = source
 
     async def stream(self) -> AsyncIterator[bytes]:
-        """The content in pieces."""
-        while (piece := await self._source.content()) is not None:
-            yield piece
+        """The content in pieces. Raises BadRequest when the form breaks off."""
+        while (event := await self._source.event()) is not None and event[0] != END:
+            yield event[1]
 
     async def read(self, limit_bytes: int) -> bytes:
-        """The whole content. Raises TooLarge."""
-        whole = b""
+        """The whole content. Raises TooLarge beyond the limit, which names the field."""
+        value = bytearray()
         async for piece in self.stream():
-            whole += piece
-            if len(whole) > limit_bytes:
-                raise TooLarge(f"The part {self.name} is larger than {limit_bytes} bytes.")
-        return whole
+            value += piece
+            if len(value) > limit_bytes:
+                raise TooLarge(f"{self.name[:60]}: the field is longer than {limit_bytes} bytes.")
+        return bytes(value)
+
+
+async def parts(content_type: str | None, body: AsyncIterator[bytes]) -> AsyncIterator[Part]:
+    """The parts of a form in their order. Raises BadRequest for what is no whole, well-formed form."""
+    source = _Source(_boundary(content_type), body)
+    count = 0
+    while (headers := await source.following()) is not None:
+        count += 1
+        if count > MAX_PARTS:
+            raise BadRequest(f"The form has more than {MAX_PARTS} parts.")
+        yield Part(headers, source)
+
+
+def _boundary(content_type: str | None) -> bytes:
+    kind, options = parse_options_header(content_type)
+    if kind != b"multipart/form-data":
+        raise BadRequest("The body must be multipart/form-data.")
+    boundary = options.get(b"boundary", b"")
+    if not boundary or len(boundary) > MAX_BOUNDARY_BYTES:
+        raise BadRequest("The Content-Type of the form has no usable boundary.")
+    return boundary
+
+
+def _decoded(value: bytes) -> str:
+    """Names in a form are UTF-8 with every client that is known."""
+    return value.decode("utf-8", "replace")
 
 
 class _Source:
-    def __init__(
-        self, parser: python_multipart.MultipartParser, progress: _Progress, body: AsyncIterator[bytes]
-    ) -> None:
-        self._parser = parser
-        self._progress = progress
+    """Pulls a form apart: what the parser's callbacks saw, in order."""
+
+    def __init__(self, boundary: bytes, body: AsyncIterator[bytes]) -> None:
         self._body = body
-        self._in_part = False
+        self._events: deque[tuple[str, bytes]] = deque()
+        self._waiting: deque[dict[bytes, bytes]] = deque()
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._name = b""
+        self._value = b""
+        self._header_bytes = 0
+        self._is_over = False
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin,
+                "on_header_field": self._take_name,
+                "on_header_value": self._take_value,
+                "on_header_end": self._take_header,
+                "on_headers_finished": self._take_headers,
+                "on_part_data": self._take_data,
+                "on_part_end": self._take_end,
+                "on_end": self._take_over,
+            },
+        )
 
-    async def _next(self) -> tuple[str, object] | None:
-        while not self._progress.seen:
-            chunk = await anext(self._body, None)
-            try:
-                if chunk is None:
-                    self._parser.finalize()
-                    return None
-                self._parser.write(chunk)
-            except FormParserError as error:
-                raise MultipartError(str(error)) from error
-        return self._progress.seen.popleft()
-
-    async def part(self) -> Part | None:
-        """The next part; what is left of the one before is skipped."""
-        while (event := await self._next()) is not None:
-            kind, value = event
-            if kind == "begin":
-                assert isinstance(value, dict)
-                self._in_part = True
-                return Part(self, value)
+    async def following(self) -> dict[bytes, bytes] | None:
+        """Headers of the next part, names in lower case; None after the last one."""
+        while (event := await self.event()) is not None:
+            if event[0] == BEGIN:
+                return self._waiting.popleft()
         return None
 
-    async def content(self) -> bytes | None:
-        """The next piece of the part's content; None at its end. Raises MultipartError when the body ends before it."""
-        if not self._in_part:
-            return None
-        event = await self._next()
-        if event is None:
-            raise MultipartError("the body ends inside a part")
-        kind, value = event
-        if kind == "end":
-            self._in_part = False
-            return None
-        assert isinstance(value, bytes)
-        return value
+    async def event(self) -> tuple[str, bytes] | None:
+        """The next event; None after the form's end. Raises BadRequest when the form breaks off."""
+        while not self._events:
+            if self._is_over:
+                return None
+            chunk = await anext(self._body, None)
+            if chunk is None:
+                raise BadRequest("The form breaks off before its end.")
+            try:
+                self._parser.write(chunk)
+            except MultipartParseError:
+                raise BadRequest("The body is not a well-formed multipart/form-data.") from None
+        return self._events.popleft()
 
+    def _begin(self) -> None:
+        self._headers.clear()
+        self._header_bytes = 0
 
-async def parts(content_type: str, body: AsyncIterator[bytes]) -> AsyncIterator[Part]:
-    """The parts of a body in their order. Raises MultipartError."""
-    kind, parameters = python_multipart.multipart.parse_options_header(content_type)
-    boundary = parameters.get(b"boundary")
-    if kind != b"multipart/form-data" or not boundary:
-        raise MultipartError("expected multipart/form-data with a boundary")
-    progress = _Progress()
-    parser = python_multipart.MultipartParser(
-        boundary,
-        {
-            "on_part_begin": progress.part_begin,
-            "on_part_data": progress.part_data,
-            "on_part_end": progress.part_end,
-            "on_header_field": progress.name_data,
-            "on_header_value": progress.value_data,
-            "on_header_end": progress.header_end,
-            "on_headers_finished": progress.headers_end,
-        },
-    )
-    source = _Source(parser, progress, body)
-    count = 0
-    while (part := await source.part()) is not None:
-        count += 1
-        if count > MAX_PARTS:
-            raise MultipartError(f"more than {MAX_PARTS} parts")
-        yield part
+    def _take_name(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
+        self._name += data[start:end]
+
+    def _take_value(self, data: bytes, start: int, end: int) -> None:
+        self._count(end - start)
+        self._value += data[start:end]
+
+    def _count(self, more: int) -> None:
+        self._header_bytes += more
+        if self._header_bytes > MAX_HEADER_BYTES:
+            raise BadRequest("The headers of a part are too long.")
+
+    def _take_header(self) -> None:
+        self._headers.append((self._name.strip().lower(), self._value.strip()))
+        self._name = self._value = b""
+
+    def _take_headers(self) -> None:
+        self._waiting.append(dict(self._headers))
+        self._events.append((BEGIN, b""))
+
+    def _take_data(self, data: bytes, start: int, end: int) -> None:
+        self._events.append((DATA, data[start:end]))
+
+    def _take_end(self) -> None:
+        self._events.append((END, b""))
+
+    def _take_over(self) -> None:
+        self._is_over = True

@@ -23,6 +23,7 @@ FOLDER_UNKNOWN = "Folder does not exist or the user does not have access to the 
 FOLDER_MISSING = "A folder is required for this action. Name one in X-UIPATH-OrganizationUnitId, X-UIPATH-FolderKey or X-UIPATH-FolderPath."
 USER_SCOPES = frozenset({"OrchestratorApiUserAccess"})
 NO_LIMIT = "OR.Default"
+MOST_KEPT = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Admitter:
         self._organizations = organizations
         self._default_tenant = default_tenant.lower()
         self._gates: dict[str, Gate] = {row.id: compile_gate(row.permissions) for row in contract}
+        self._widened_kept: dict[tuple[int, frozenset[str]], tuple[Reach, Reach]] = {}
         self._by_scope: dict[str, frozenset[str]] = {}
         for row in contract:
             named = frozenset[str]().union(*self._gates[row.id].need) if self._gates[row.id].need else frozenset()
@@ -77,10 +79,13 @@ class Admitter:
     def _organization(self, name: str | None) -> UUID | None:
         if name is None:
             return None
+        found = self._organizations.get(name.lower())
+        if found is not None:
+            return found
         try:
             wanted = UUID(name)
         except ValueError:
-            return self._organizations.get(name.lower())
+            return None
         return wanted if wanted in self._organizations.values() else None
 
     async def admit(self, row: Row, tenant: TenantRow, headers: Mapping[str, str], actor: Actor) -> Admission:
@@ -128,7 +133,21 @@ class Admitter:
         return (user[0] if user else None), reach
 
     def _widened(self, reach: Reach, scopes: frozenset[str]) -> Reach:
-        """An application's scopes grant the permissions of the rows that list them (decision 33)."""
+        """An application's scopes grant the permissions of the rows that list them (decision 33).
+
+        Kept for as long as the reach itself is, which is found again by its identity.
+        """
+        key = (id(reach), scopes)
+        kept = self._widened_kept.get(key)
+        if kept is not None and kept[0] is reach:
+            return kept[1]
+        if len(self._widened_kept) >= MOST_KEPT:
+            self._widened_kept.clear()
+        widened = self._with_scopes(reach, scopes)
+        self._widened_kept[key] = (reach, widened)
+        return widened
+
+    def _with_scopes(self, reach: Reach, scopes: frozenset[str]) -> Reach:
         granted = frozenset[str]().union(*(self._by_scope[scope] for scope in scopes if scope in self._by_scope))
         if not granted:
             return reach

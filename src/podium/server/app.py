@@ -87,7 +87,23 @@ async def _send_file(answer: Answer, scope: Scope, receive: Receive, send: Send)
     await response(scope, receive, send)
 
 
-def make_app(start: Callable[[], AbstractAsyncContextManager[Composition]]) -> Starlette:
+class Front:
+    """Sends what is for the API past the web framework's router, and the little rest through it."""
+
+    OWN = frozenset({"healthz", "livez", "readyz", "metrics", "swagger", "blobs"})
+
+    def __init__(self, shell: Starlette, api: Api) -> None:
+        self.shell = shell
+        self._api = api
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].split("/", 2)[1] not in self.OWN:
+            await self._api(scope, receive, send)
+        else:
+            await self.shell(scope, receive, send)
+
+
+def make_app(start: Callable[[], AbstractAsyncContextManager[Composition]]) -> Front:
     """The application; `start` builds the composition when the server starts and ends it when it stops."""
     holder: dict[str, Composition] = {}
 
@@ -118,7 +134,7 @@ def make_app(start: Callable[[], AbstractAsyncContextManager[Composition]]) -> S
         return Response(document(composition().contract, composition().operations), media_type="application/json")
 
     blobs: Any = BlobApi(composition)
-    return Starlette(
+    shell = Starlette(
         routes=[
             Route("/healthz", healthz),
             Route("/livez", healthz),
@@ -126,7 +142,7 @@ def make_app(start: Callable[[], AbstractAsyncContextManager[Composition]]) -> S
             Route("/metrics", exposition),
             Route("/swagger/v18.0/swagger.json", swagger),
             Mount("/blobs", blobs),
-            Mount("/", Api(composition)),
         ],
         lifespan=lifespan,
     )
+    return Front(shell, Api(composition))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 REGISTRY = CollectorRegistry()
 CALLS = Counter("podium_calls_total", "Calls answered", ["operation", "status"], registry=REGISTRY)
@@ -13,7 +13,21 @@ SECONDS = Histogram(
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30),
     registry=REGISTRY,
 )
-OPEN_POLLS = Gauge("podium_open_polls", "Long polls of robots that wait for a command", registry=REGISTRY)
+
+_counters: dict[tuple[str, int], Counter] = {}
+_histograms: dict[str, Histogram] = {}
+
+
+def observe(operation: str, status: int, seconds: float) -> None:
+    """Count one call. The labelled children are kept: finding them costs more than counting."""
+    counter = _counters.get((operation, status))
+    if counter is None:
+        counter = _counters[operation, status] = CALLS.labels(operation, status)
+    counter.inc()
+    histogram = _histograms.get(operation)
+    if histogram is None:
+        histogram = _histograms[operation] = SECONDS.labels(operation)
+    histogram.observe(seconds)
 
 
 def exposition() -> bytes:

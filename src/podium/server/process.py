@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 
 from podium.kernel import log
 from podium.kernel.clock import system_clock
@@ -27,7 +26,7 @@ from podium.kernel.db import Database
 from podium.kernel.errors import Unavailable
 from podium.kernel.migrate import MigrationError, migrate
 from podium.orchestrator.signals import Signals
-from podium.server.app import make_app
+from podium.server.app import Front, make_app
 from podium.server.compose import Composition, Installed, compose, install
 from podium.server.local_robot import LocalRobots, local_machine
 
@@ -163,7 +162,7 @@ def _end_waiting_on_signal(made: Composition) -> None:
         signal.signal(number, ended)
 
 
-def _uvicorn(config: Config, app: Starlette) -> uvicorn.Server:
+def _uvicorn(config: Config, app: Front) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(
             app,
@@ -182,7 +181,7 @@ def _serve(config: Config, installed: Installed) -> None:
     _uvicorn(config, make_app(lambda: _composed(config, installed))).run()
 
 
-def worker_app() -> Starlette:
+def worker_app() -> Front:
     """The application of one of several worker processes; its settings came through the environment."""
     from podium.kernel.config import read
 

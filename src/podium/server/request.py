@@ -62,6 +62,11 @@ class Request:
             if not message.get("more_body", False):
                 return
 
+    async def gone(self) -> None:
+        """Returns when the client went away; only after the body was read."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def body(self, limit_bytes: int) -> bytes:
         """The whole body. Raises TooLarge (413), before reading when the length is declared."""
         declared = self.headers.get("content-length", "")

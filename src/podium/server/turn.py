@@ -21,6 +21,7 @@ from podium.kernel.errors import (
     NotFound,
     Unauthenticated,
 )
+from podium.kernel.log import call_log
 from podium.kernel.operation import Operation
 from podium.kernel.validation import convert, decode
 from podium.server import addresses, metrics, render
@@ -50,6 +51,7 @@ class Turn:
         self._services = services
         self._authenticator = authenticator
         self._admitter = admitter
+        self._calls = call_log()
         bound = {operation.row.id: operation for operation in operations}
         self._routes = {
             context: Dispatcher(
@@ -118,6 +120,7 @@ class Turn:
             headers=request.headers,
             query=request.query(),
             stream=request.stream,
+            gone=request.gone,
             public_url=self._services.config.public_url,
             trace_id=request.trace_id,
             organization_id=actor.organization_id,
@@ -203,16 +206,9 @@ class Turn:
 
     def _record(self, request: Request, answer: Answer, seen: dict[str, Any], seconds: float) -> None:
         operation = seen["operation"]
-        metrics.CALLS.labels(operation, answer.status).inc()
-        metrics.SECONDS.labels(operation).observe(seconds)
-        log.info(
-            "call",
-            method=request.method,
-            status=answer.status,
-            ms=round(seconds * 1000, 2),
-            trace=request.trace_id,
-            **seen,
-        )
+        metrics.observe(operation, answer.status, seconds)
+        fields = {"method": request.method, "status": answer.status, "ms": round(seconds * 1000, 2)}
+        self._calls.write(self._services.clock(), {**fields, "trace": request.trace_id, **seen})
 
 
 class _Unexpected(ApiError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from functools import lru_cache
 from typing import Generic, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
@@ -42,6 +43,7 @@ class _Kept(Generic[K, V]):
         self._entries.clear()
 
 
+@lru_cache(maxsize=4096)
 def application_principal(client_id: str) -> UUID:
     """The GUID under which a tenant knows an application; client ids that are no GUID are mapped to one."""
     try:

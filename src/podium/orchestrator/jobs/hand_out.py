@@ -23,6 +23,15 @@ SELECT t.id, t.is_in_maintenance, t.state, t.robot_id, t.capabilities, m.name AS
   LEFT JOIN orchestrator.robots r ON r.tenant_id = t.tenant_id AND r.id = t.robot_id
  WHERE t.tenant_id = $1::int AND t.id = $2::bigint FOR UPDATE OF t
 """
+# Whether a look is worth its transaction: nothing waits in the folders and nothing is bound to the session.
+ANYTHING = """
+SELECT EXISTS (SELECT FROM orchestrator.jobs t
+                WHERE t.tenant_id = $1::int AND t.session_id = $2::bigint AND t.state IN (0, 1, 2, 3, 8))
+    OR EXISTS (SELECT FROM unnest($3::bigint[]) AS f(id)
+                CROSS JOIN LATERAL (SELECT FROM orchestrator.jobs t
+                                     WHERE t.tenant_id = $1::int AND t.folder_id = f.id AND t.state IN (0, 8)
+                                       AND t.session_id IS NULL LIMIT 1) w)
+"""
 USED_SLOTS = """
 SELECT t.runtime_type, count(*) AS used FROM orchestrator.jobs t
  WHERE t.tenant_id = $1::int AND t.session_id = $2::bigint AND t.state IN (0, 1, 2, 3, 8) GROUP BY t.runtime_type
@@ -183,6 +192,11 @@ class Claimant(NamedTuple):
     host_name: str
     folders: Sequence[int]
     machine_robot_id: int | None
+
+
+async def has_anything(db: Connection, who: Claimant) -> bool:
+    """Whether the session has jobs, or a folder that it serves has waiting ones."""
+    return bool(await db.fetchval(ANYTHING, who.tenant_id, who.session_id, list(who.folders)))
 
 
 async def claim(db: Connection, who: Claimant, now: datetime, at_most: int | None) -> int:

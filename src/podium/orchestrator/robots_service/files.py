@@ -11,7 +11,7 @@ from podium import wire
 from podium.kernel.blobs import Blobs
 from podium.kernel.call import Call, FileReply, given
 from podium.kernel.errors import BadRequest, Code, Conflict, NotFound, Unauthenticated
-from podium.kernel.multipart import MultipartError, parts
+from podium.kernel.multipart import parts
 from podium.kernel.operation import operation
 from podium.kernel.validation import decode
 from podium.orchestrator.attachments import actions as attachments
@@ -108,16 +108,13 @@ async def _read_suspension(call: Call) -> tuple[wire.SuspendJobData, str | None,
     described: wire.SuspendJobData | None = None
     blob: str | None = None
     size = 0
-    try:
-        async for part in parts(call.headers.get("content-type", ""), call.stream()):
-            if part.name == "suspendJobDto":
-                text = await part.read(MAX_DESCRIPTION_BYTES)
-                described = decode(text, wire.SuspendJobData, parameter="suspendJobDto")
-            elif part.name == "file":
-                stored = await call.port(Blobs).write(part.stream(), limit_bytes=MAX_STATE_BYTES)
-                blob, size = stored.name, stored.size_bytes
-    except MultipartError as error:
-        raise BadRequest(f"The multipart body cannot be read: {error}") from error
+    async for part in parts(call.headers.get("content-type"), call.stream()):
+        if part.name == "suspendJobDto":
+            text = await part.read(MAX_DESCRIPTION_BYTES)
+            described = decode(text, wire.SuspendJobData, parameter="suspendJobDto")
+        elif part.name == "file":
+            stored = await call.port(Blobs).write(part.stream(), limit_bytes=MAX_STATE_BYTES)
+            blob, size = stored.name, stored.size_bytes
     if described is None:
         raise BadRequest("suspendJobDto must not be null", Code.PARAMETER_MISSING)
     return described, blob, size

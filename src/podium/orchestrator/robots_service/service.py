@@ -98,6 +98,9 @@ async def _look(call: Call, live: LiveSession, now: datetime, at_most: int | Non
     who = hand_out.Claimant(
         live.tenant_id, live.session_id, live.machine_id, live.host_name, live.folders, live.machine_robot_id
     )
+    async with call.services.db.acquire() as db:
+        if not await hand_out.has_anything(db, who):
+            return []
     async with call.services.db.transaction() as db:
         await hand_out.claim(db, who, now, at_most)
         rows = await hand_out.commands(db, live.tenant_id, live.session_id)
@@ -112,22 +115,41 @@ async def wait_for_commands(
     loop = asyncio.get_running_loop()
     deadline = loop.time() + seconds
     known = {str(key) for key in running}
-    while True:
-        waiter = Waiter(live.session_id)
-        signals.join(waiter, live.tenant_id, live.folders)
-        try:
-            found = _news(live, await commands(call, live, at_most=at_most), known, call.services.clock())
-            left = deadline - loop.time()
-            if found or left <= 0 or signals.is_closing:
-                return found
-            if waiter.woken.is_set():
-                signals.pass_on(waiter)
+    gone = asyncio.ensure_future(call.gone())
+    try:
+        while True:
+            waiter = Waiter(live.session_id)
+            signals.join(waiter, live.tenant_id, live.folders)
             try:
-                await asyncio.wait_for(waiter.woken.wait(), min(left, LOOK_AGAIN_AFTER.total_seconds()))
-            except TimeoutError:
-                live.looked_at = None
-        finally:
-            signals.leave(waiter, live.tenant_id, live.folders)
+                there = await commands(call, live, at_most=at_most)
+                if gone.done():
+                    return []  # nobody hears it: what is not marked as told goes to the session's next poll
+                found = _news(live, there, known, call.services.clock())
+                left = deadline - loop.time()
+                if found or left <= 0 or signals.is_closing:
+                    return found
+                if waiter.woken.is_set():
+                    signals.pass_on(waiter)
+                if not await _woken(waiter, gone, min(left, LOOK_AGAIN_AFTER.total_seconds())):
+                    live.looked_at = None
+                if gone.done():
+                    signals.pass_on(waiter)
+                    return []
+            finally:
+                signals.leave(waiter, live.tenant_id, live.folders)
+    finally:
+        gone.cancel()
+
+
+async def _woken(waiter: Waiter, gone: asyncio.Future[None], seconds: float) -> bool:
+    """Whether there may be work, or nobody is left to hear of it; False when the time passed."""
+    woken = asyncio.ensure_future(waiter.woken.wait())
+    try:
+        either: set[asyncio.Future[Any]] = {woken, gone}
+        done, _ = await asyncio.wait(either, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        woken.cancel()
+    return bool(done)
 
 
 def _news(
