@@ -10,9 +10,6 @@ RECOVERED_S = 10.0  # with a database that was killed as well and first reads it
 
 
 class TestServer:
-    async def test_five_kills_lose_and_double_nothing(self) -> None:
-        await self._survives(Plan(kills=5, jobs=200, seed=11))
-
     async def test_fifty_kills_lose_and_double_nothing(self) -> None:
         await self._survives(Plan(kills=50, jobs=2000, seed=12))
 

@@ -89,7 +89,7 @@ class Call:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     stream: Callable[[], AsyncIterator[bytes]]
-    gone: Callable[[], Awaitable[None]]
+    gone: Callable[[], Awaitable[object]]
     public_url: str
     trace_id: str
     tenant_id: int = 0

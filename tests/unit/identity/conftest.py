@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -118,6 +119,7 @@ class Identity:
             headers=headers,
             query=dict(part.split("=", 1) for part in query.split("&") if part),
             stream=stream,
+            gone=asyncio.Event().wait,
             public_url=self.config.public_url,
             trace_id="00-0-0-01",
         )

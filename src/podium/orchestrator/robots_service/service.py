@@ -141,7 +141,7 @@ async def wait_for_commands(
         gone.cancel()
 
 
-async def _woken(waiter: Waiter, gone: asyncio.Future[None], seconds: float) -> bool:
+async def _woken(waiter: Waiter, gone: asyncio.Future[object], seconds: float) -> bool:
     """Whether there may be work, or nobody is left to hear of it; False when the time passed."""
     woken = asyncio.ensure_future(waiter.woken.wait())
     try:
