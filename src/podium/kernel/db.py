@@ -28,6 +28,7 @@ LOST = (
     asyncpg.OperatorInterventionError,  # class 57: shutdown, crash, not yet ready; and the statement timeout
     asyncpg.InsufficientResourcesError,  # class 53: too many connections, disk full
     asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.InternalClientError,  # what asyncpg says when the server dies between two steps of one statement
 )
 
 
@@ -132,6 +133,8 @@ class _Acquired:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
     ) -> None:
+        if isinstance(error, asyncpg.InternalClientError):
+            self._connection.terminate()  # nobody may get it again
         try:
             with _Translated():
                 await self._pool.release(self._connection)
