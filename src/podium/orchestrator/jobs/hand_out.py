@@ -32,14 +32,14 @@ SELECT EXISTS (SELECT FROM orchestrator.jobs t
                                      WHERE t.tenant_id = $1::int AND t.folder_id = f.id AND t.state IN (0, 8)
                                        AND t.session_id IS NULL LIMIT 1) w)
 """
-USED_SLOTS = """
-SELECT t.runtime_type, count(*) AS used FROM orchestrator.jobs t
- WHERE t.tenant_id = $1::int AND t.session_id = $2::bigint AND t.state IN (0, 1, 2, 3, 8) GROUP BY t.runtime_type
-"""
 # $3 folders served, $4 runtime type, $5 at most, $6 capabilities (NULL: the host named none), $7 machine, $8 user whose
-# attended jobs may run here, $9 robot of the machine, $10 host name, $11 now, $12 whether the account is one user's.
+# attended jobs may run here, $9 robot of the machine, $10 host name, $11 now, $12 whether the account is one user's,
+# $13 slots of the session for that type; those in use are counted here, under the session's lock.
 CLAIM = """
-WITH candidates AS (
+WITH room AS MATERIALIZED (
+  SELECT greatest(0, least($5::int, $13::int - count(*)))::int AS jobs FROM orchestrator.jobs t
+   WHERE t.tenant_id = $1::int AND t.session_id = $2::bigint AND t.state IN (0, 1, 2, 3, 8) AND t.runtime_type = $4::text
+), candidates AS (
   SELECT c.id, c.priority, c.is_free
     FROM unnest($3::bigint[]) AS f(id)
    CROSS JOIN LATERAL (
@@ -56,8 +56,8 @@ WITH candidates AS (
                SELECT FROM orchestrator.robots p WHERE p.tenant_id = t.tenant_id AND p.id = t.pinned_robot_id AND p.is_enabled))
          AND (NOT t.is_resumed_on_same_host OR t.state = 0 OR (t.machine_id = $7::bigint AND t.host_name = $10::text))
        ORDER BY t.priority DESC, (t.pinned_robot_id IS NULL AND t.pinned_machine_id IS NULL), t.id
-       LIMIT $5::int FOR UPDATE SKIP LOCKED) AS c
-   ORDER BY c.priority DESC, c.is_free, c.id LIMIT $5::int
+       LIMIT (SELECT room.jobs FROM room) FOR UPDATE SKIP LOCKED) AS c
+   ORDER BY c.priority DESC, c.is_free, c.id LIMIT (SELECT room.jobs FROM room)
 )
 UPDATE orchestrator.jobs t
    SET session_id = $2::bigint, machine_id = $7::bigint, host_name = $10::text, lease_epoch = t.lease_epoch + 1,
@@ -183,6 +183,9 @@ RUNTIME_COLUMNS: Mapping[str, str] = {
 }
 
 
+MOST_AT_ONCE = 1000  # jobs; beyond it a session looks again
+
+
 class Claimant(NamedTuple):
     """The session that asks for work."""
 
@@ -204,14 +207,11 @@ async def claim(db: Connection, who: Claimant, now: datetime, at_most: int | Non
     session = await db.fetchrow(LOCK_SESSION, who.tenant_id, who.session_id, who.machine_robot_id)
     if session is None or session["is_in_maintenance"] or not who.folders:
         return 0
-    used = {row["runtime_type"]: int(row["used"]) for row in await db.fetch(USED_SLOTS, who.tenant_id, who.session_id)}
-    room = None if at_most is None else at_most
+    room = MOST_AT_ONCE if at_most is None else at_most
     claimed = 0
     for runtime, column in RUNTIME_COLUMNS.items():
-        free = session[column] - used.get(runtime, 0)
-        if room is not None:
-            free = min(free, room - claimed)
-        if free <= 0:
+        slots = session[column]
+        if slots <= 0 or claimed >= room:
             continue
         is_personal = runtime == "Development"
         robot = session["robot_id"] if is_personal else who.machine_robot_id
@@ -224,7 +224,7 @@ async def claim(db: Connection, who: Claimant, now: datetime, at_most: int | Non
             who.session_id,
             list(who.folders),
             runtime,
-            free,
+            room - claimed,
             session["capabilities"],
             who.machine_id,
             session["robot_user_id"],
@@ -232,6 +232,7 @@ async def claim(db: Connection, who: Claimant, now: datetime, at_most: int | Non
             who.host_name,
             now,
             is_personal,
+            slots,
         )
         claimed += len(rows)
     return claimed

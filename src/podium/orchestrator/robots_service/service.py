@@ -79,8 +79,13 @@ async def _open(call: Call, host: str, user: str, *, is_restart: bool) -> LiveSe
     )
 
 
-async def commands(call: Call, live: LiveSession, *, at_most: int | None = None) -> list[dict[str, Any]]:
-    """What the session has to do now; from memory when nothing changed since the last look."""
+async def commands(
+    call: Call, live: LiveSession, *, at_most: int | None = None, is_woken: bool = False
+) -> list[dict[str, Any]]:
+    """What the session has to do now; from memory when nothing changed since the last look.
+
+    `is_woken`: there is likely something, so that it is not asked first whether there is.
+    """
     signals = call.port(Signals)
     version = signals.version(live.tenant_id, live.folders, live.session_id)
     now = call.services.clock()
@@ -89,18 +94,21 @@ async def commands(call: Call, live: LiveSession, *, at_most: int | None = None)
         return live.commands
     async with live.lock:
         version = signals.version(live.tenant_id, live.folders, live.session_id)
-        live.commands = await _look(call, live, now, at_most)
+        live.commands = await _look(call, live, now, at_most, is_woken=is_woken)
         live.version, live.looked_at, live.looked_for = version, now, at_most
     return live.commands
 
 
-async def _look(call: Call, live: LiveSession, now: datetime, at_most: int | None) -> list[dict[str, Any]]:
+async def _look(
+    call: Call, live: LiveSession, now: datetime, at_most: int | None, *, is_woken: bool
+) -> list[dict[str, Any]]:
     who = hand_out.Claimant(
         live.tenant_id, live.session_id, live.machine_id, live.host_name, live.folders, live.machine_robot_id
     )
-    async with call.services.db.acquire() as db:
-        if not await hand_out.has_anything(db, who):
-            return []
+    if not is_woken:
+        async with call.services.db.acquire() as db:
+            if not await hand_out.has_anything(db, who):
+                return []
     async with call.services.db.transaction() as db:
         await hand_out.claim(db, who, now, at_most)
         rows = await hand_out.commands(db, live.tenant_id, live.session_id)
@@ -116,12 +124,13 @@ async def wait_for_commands(
     deadline = loop.time() + seconds
     known = {str(key) for key in running}
     gone = asyncio.ensure_future(call.gone())
+    is_woken = False
     try:
         while True:
             waiter = Waiter(live.session_id)
             signals.join(waiter, live.tenant_id, live.folders)
             try:
-                there = await commands(call, live, at_most=at_most)
+                there = await commands(call, live, at_most=at_most, is_woken=is_woken)
                 if gone.done():
                     return []  # nobody hears it: what is not marked as told goes to the session's next poll
                 found = _news(live, there, known, call.services.clock())
@@ -130,7 +139,8 @@ async def wait_for_commands(
                     return found
                 if waiter.woken.is_set():
                     signals.pass_on(waiter)
-                if not await _woken(waiter, gone, min(left, LOOK_AGAIN_AFTER.total_seconds())):
+                is_woken = await _woken(waiter, gone, min(left, LOOK_AGAIN_AFTER.total_seconds()))
+                if not is_woken:
                     live.looked_at = None
                 if gone.done():
                     signals.pass_on(waiter)
