@@ -41,7 +41,6 @@ class Actor(NamedTuple):
     robot_id: int | None = None
     robot_key: UUID | None = None
     machine_id: int | None = None
-    is_administrator: bool = False
 
 
 class Folder(NamedTuple):

@@ -18,7 +18,7 @@ from podium.server.addresses import IDENTITY, resolve
 from podium.server.blob_api import BlobApi
 from podium.server.compose import Composition
 from podium.server.openapi import document
-from podium.server.render import Answer
+from podium.server.render import Answer, orchestrator_error
 from podium.server.request import Disconnected, Receive, Request, Scope, Send
 
 API_VERSION = (b"api-supported-versions", b"18.0")
@@ -45,7 +45,10 @@ class Api:
                 answer = await made.turn.answer(request)
         except Disconnected:
             return
-        answer = answer._replace(headers=(*answer.headers, *shared))
+        except Unavailable as error:  # of the look for the origin; the turn answers its own
+            answer, shared = orchestrator_error(error, request.trace_id), ()
+        if shared:
+            answer = answer._replace(headers=(*answer.headers, *shared))
         if answer.file is not None:
             await _send_file(answer, scope, receive, send)
         else:

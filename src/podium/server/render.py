@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
@@ -73,11 +72,6 @@ def disposition(file_name: str) -> str:
     """A Content-Disposition that survives every legal file name (RFC 6266)."""
     plain = "".join(c if c.isascii() and c.isprintable() and c not in '"\\' else "_" for c in file_name)
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(file_name, safe='')}"
-
-
-def guess_type(file_name: str) -> str:
-    """The media type by the file's ending."""
-    return mimetypes.guess_type(file_name)[0] or "application/octet-stream"
 
 
 def orchestrator_error(error: ApiError, trace_id: str) -> Answer:

@@ -6,6 +6,7 @@ import asyncio
 import json
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -67,6 +68,10 @@ async def job_row(api: Any, job: Any) -> Any:
 async def history(api: Any, job: Any) -> list[str]:
     rows = await api.get(f"/api/podium/Jobs/GetHistory?jobKey={job['Key']}", folder=job["FolderId"])
     return [row["state"] for row in rows]
+
+
+def stored_files(api: Any) -> set[Path]:
+    return {path for path in (api.node.config.data_dir / "blobs").rglob("*") if path.is_file()}
 
 
 class TestConnect:
@@ -364,11 +369,13 @@ class TestSuspendAndResume:
         (command,) = await robot.commands()
         assert (command["jobKey"], command["resumeSource"], command["resumeVersion"]) == (job["Key"], "Timer", 1)
 
-    async def test_409_a_finished_job(self, given: Any, folder: Any, robot: Robot) -> None:
+    async def test_409_a_finished_job(self, api: Any, given: Any, folder: Any, robot: Robot) -> None:
         job = await given.job(folder=folder)
         await robot.commands()
         await robot.report(job["Key"], "Successful")
+        kept = stored_files(api)
         assert (await self.suspend(robot, job)).status == 409
+        assert stored_files(api) == kept, "what is refused leaves no file"
 
     async def test_a_job_that_was_to_stop_is_stopped(self, api: Any, given: Any, folder: Any, robot: Robot) -> None:
         job = await given.job(folder=folder)

@@ -36,7 +36,6 @@ STATE_NAMES = (
 )
 FINAL = frozenset({State.FAULTED, State.SUCCESSFUL, State.STOPPED})
 WAITING = frozenset({State.PENDING, State.RESUMED})
-ON_ROBOT = frozenset({State.RUNNING, State.STOPPING, State.TERMINATING})
 
 SOFT_STOP = "SoftStop"
 KILL = "Kill"
@@ -82,11 +81,6 @@ def after_stop(current: State, strategy: str) -> State | None:
     if strategy == KILL:
         return None if current is State.TERMINATING else State.TERMINATING
     return State.STOPPING if current is State.RUNNING else None
-
-
-def after_lost_robot(current: State) -> State:
-    """Where a job ends whose robot is gone for good."""
-    return State.FAULTED if current is State.RUNNING else State.STOPPED
 
 
 PRIORITY_OF_BAND = {"Low": 25, "Normal": 45, "High": 65}

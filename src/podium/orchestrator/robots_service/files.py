@@ -8,7 +8,7 @@ from uuid import UUID
 import asyncpg
 
 from podium import wire
-from podium.kernel.blobs import Blobs
+from podium.kernel.blobs import Blobs, Stored
 from podium.kernel.call import Call, FileReply, given
 from podium.kernel.errors import BadRequest, Code, Conflict, NotFound, Unauthenticated
 from podium.kernel.multipart import parts
@@ -72,7 +72,17 @@ def _access(call: Call, file: UUID, name: str, job_key: UUID, category: str, ver
 @operation("POST", "/api/RobotsService/SuspendPersistentJob", audited=False)
 async def suspend_persistent_job(call: Call) -> None:
     """A job suspends itself: its state is kept, and what it waits for is registered."""
-    described, blob, size = await _read_suspension(call)
+    written: list[Stored] = []
+    try:
+        described = await _read_suspension(call, written)
+        await _suspend(call, described, written[-1] if written else None)
+    except BaseException:
+        for stored in written:  # what is refused leaves no file
+            await call.port(Blobs).delete(stored.name)
+        raise
+
+
+async def _suspend(call: Call, described: wire.SuspendJobData, state: Stored | None) -> None:
     key = given(described.job_id, None)
     if key is None:
         raise BadRequest("suspendJobDto.jobId must not be null", Code.PARAMETER_MISSING)
@@ -86,14 +96,14 @@ async def suspend_persistent_job(call: Call) -> None:
         call.now,
         persistence_id=persistence_id,
         version=version,
-        blob=blob,
-        size_bytes=size,
+        blob=state.name if state else None,
+        size_bytes=state.size_bytes if state else 0,
         sub_state=given(described.sub_state, None),
         info=given(described.job_info, None),
     )
     if changed is None:
-        state = job_rules.STATE_NAMES[job["state"]]
-        raise Conflict(f"A job in state {state} cannot be suspended.", Code.INVALID_JOB_STATE_FOR_SUSPEND)
+        now_in = job_rules.STATE_NAMES[job["state"]]
+        raise Conflict(f"A job in state {now_in} cannot be suspended.", Code.INVALID_JOB_STATE_FOR_SUSPEND)
     if changed is job_rules.State.SUSPENDED:
         await triggers.add_triggers(call.db, call.tenant_id, job["id"], given(described.resume_triggers, []), call.now)
         call.emit(
@@ -104,20 +114,18 @@ async def suspend_persistent_job(call: Call) -> None:
         call.on_commit(lambda: signals.poke(session))
 
 
-async def _read_suspension(call: Call) -> tuple[wire.SuspendJobData, str | None, int]:
+async def _read_suspension(call: Call, written: list[Stored]) -> wire.SuspendJobData:
+    """What the job says of itself; its state goes to the store as it arrives and is added to `written`."""
     described: wire.SuspendJobData | None = None
-    blob: str | None = None
-    size = 0
     async for part in parts(call.headers.get("content-type"), call.stream()):
         if part.name == "suspendJobDto":
             text = await part.read(MAX_DESCRIPTION_BYTES)
             described = decode(text, wire.SuspendJobData, parameter="suspendJobDto")
         elif part.name == "file":
-            stored = await call.port(Blobs).write(part.stream(), limit_bytes=MAX_STATE_BYTES)
-            blob, size = stored.name, stored.size_bytes
+            written.append(await call.port(Blobs).write(part.stream(), limit_bytes=MAX_STATE_BYTES))
     if described is None:
         raise BadRequest("suspendJobDto must not be null", Code.PARAMETER_MISSING)
-    return described, blob, size
+    return described
 
 
 @operation("GET", "/api/RobotsService/GetPersistentJob")
