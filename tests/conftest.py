@@ -11,8 +11,9 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -26,7 +27,11 @@ import pytest
 import structlog
 
 from podium.identity.bootstrap import ADMIN, ADMIN_EMAIL
+from podium.identity.clients import store as clients_store
+from podium.identity.clients.rules import Client
+from podium.identity.groups import actions as groups
 from podium.identity.issuer import Issuer
+from podium.identity.partitions.actions import ensure_organization
 from podium.identity.users.actions import active_user, add_user, user_id_of
 from podium.identity.users.rules import NewUser, User
 from podium.kernel.config import Config
@@ -128,8 +133,46 @@ class Node:
         assert found is not None
         return found
 
-    def token(self, user: User) -> str:
-        return self.port(Issuer).issue_user_token(user, "tests", SCOPES, self.clock())
+    def token(self, user: User, scopes: Sequence[str] = SCOPES) -> str:
+        return self.port(Issuer).issue_user_token(user, "tests", scopes, self.clock())
+
+    async def application_token(self, scopes: Sequence[str], organization_id: UUID | None = None) -> str:
+        """A token of a new confidential application with these application scopes."""
+        client = await self.make_client(organization_id or self.organization_id, scopes)
+        return self.port(Issuer).issue_application_token(client, scopes, self.clock())
+
+    async def make_client(self, organization_id: UUID, scopes: Sequence[str], **facts: Any) -> Client:
+        """A new external application; `facts` are fields of Client."""
+        id_ = uuid4()
+        client = Client(
+            organization_id=organization_id,
+            id=id_,
+            client_id=str(id_),
+            kind="external",
+            name=f"App {next(_NUMBERS)}",
+            is_confidential=True,
+            redirect_uris=(),
+            application_scopes=tuple(scopes),
+            user_scopes=(),
+            takes_any_scope=False,
+            secrets=(),
+        )._replace(**facts)
+        async with self.db.transaction() as connection:
+            await clients_store.put(connection, client, client.name.casefold(), self.clock(), is_bootstrap=False)
+        return client
+
+    async def make_organization(self, name: str) -> tuple[UUID, str, User]:
+        """Id and name of a new organization, and its administrator; the name gets a number."""
+        unique, now = f"{name}-{next(_NUMBERS)}", self.clock()
+        async with self.db.transaction() as connection:
+            id_ = await ensure_organization(connection, unique, now)
+            await groups.ensure_built_in(connection, id_, now)
+            user = NewUser(id_, uuid4(), ADMIN, f"{ADMIN}@{unique}.test", "Admin", "There", None, None, False)
+            await add_user(connection, user, now)
+            await groups.make_administrator(connection, id_, user.id, now)
+            found = await active_user(connection, id_, user.id)
+        assert found is not None
+        return id_, unique, found
 
 
 @dataclass(frozen=True)
@@ -162,6 +205,7 @@ class Caller:
         self.user_name: Any = ADMIN
         self._tenant = tenant
         self._roles: tuple[str, ...] | None = None
+        self._scopes: tuple[str, ...] = ()
         self._folder: int | None = None
         self._headers = headers
         self._user: User | None = None
@@ -195,6 +239,16 @@ class Caller:
     def machine(self, license_key: str) -> Caller:
         """A machine that sends its licence key and nothing else."""
         return Caller(self.node, self._tenant, {"x-robot-license": license_key})
+
+    def with_scopes(self, *scopes: str) -> Caller:
+        """The same user with a token of just these scopes."""
+        other = copy(self)
+        other._scopes, other._token = scopes, None
+        return other
+
+    def bearer(self, token: str) -> Caller:
+        """Somebody with this token."""
+        return self.with_headers({"authorization": f"Bearer {token}"})
 
     def with_headers(self, headers: Mapping[str, str]) -> Caller:
         """Somebody with these headers as the only credential: `{}` for nobody."""
@@ -305,8 +359,8 @@ class Caller:
 
     async def _new_token(self, user: User) -> str:
         """The administrator signs in once for all tests of a module; everybody else has a token from the issuer."""
-        if user.id != self.node.admin:
-            return self.node.token(user)
+        if self._scopes or user.id != self.node.admin:
+            return self.node.token(user, self._scopes or SCOPES)
         if not self.node.admin_tokens or self.node.clock() - self.node.admin_tokens[-1][1] > timedelta(minutes=30):
             self.node.admin_tokens.append((await sign_in(self.node), self.node.clock()))
         return self.node.admin_tokens[-1][0]
@@ -435,6 +489,12 @@ async def node(server_url: str, installed: str, closed_folder: Path, clock: Mova
 async def api(node: Node) -> Caller:
     """The administrator of a new tenant."""
     return await Caller(node, "tenant")
+
+
+@pytest.fixture
+async def pm(api: Caller) -> Caller:
+    """The organization's administrator with every right of the management API."""
+    return api.with_scopes("IdentityServerApi")
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ INSERT INTO orchestrator.job_triggers (tenant_id, job_id, type, inbox_id, payloa
 VALUES ($1, $2, 'Api', $3, $4::jsonb, $5)
 """
 ROLE = "SELECT id AS \"Id\" FROM orchestrator.roles WHERE tenant_id = $1 AND name = 'Automation User'"
+ROBOT_KEY = 'SELECT key::text AS "Key" FROM orchestrator.robots WHERE tenant_id = $1 AND id = $2'
 SESSION = 'SELECT id AS "Id" FROM orchestrator.sessions WHERE tenant_id = $1 AND machine_id = $2'
 
 
@@ -55,6 +56,9 @@ class The:
 
 # Parameter -> value, by the entity set of the address and the parameter's name; `*` is every set.
 ADDRESSES: Mapping[tuple[str, str], object] = {
+    ("Assets", "assetName"): The("asset.Name"),
+    ("Assets", "id"): The("asset.Id"),
+    ("Assets", "key"): The("asset.Id"),
     ("Attachments", "key"): The("attachment.Id"),
     ("Exports", "key"): The("export.Id"),
     ("Folders", "key"): The("folder.Id"),
@@ -86,6 +90,8 @@ ADDRESSES: Mapping[tuple[str, str], object] = {
 }
 # Where the same words mean another thing.
 ADDRESSES_OF_ROW: Mapping[str, Mapping[str, object]] = {
+    "Assets_GetRobotAssetByRobotId": {"robotId": The("robot.Id")},
+    "Assets_GetRobotAssetByRobotidAndAssetname": {"robotId": The("robot_key.Key")},
     "Folders_DeleteById": {"key": The("spare.Id")},
     "Folders_MoveFolderByFolderid": {"folderId": The("spare.Id")},
     "JobTriggers_DeliverPayloadByInboxid": {"inboxId": The("empty_inbox.Id")},
@@ -126,8 +132,17 @@ ASSIGNMENT = {"MachineIds": [The("idle_machine.Id")], "FolderIds": [The("folder.
 START = {"startInfo": {"ReleaseKey": The("process.Key"), "JobsCount": 1}}
 RELEASE = {"Name": "Another", "ProcessKey": The("package.Id"), "ProcessVersion": "1.0.0"}
 ROBOT = {"Name": "R9", "Type": "Unattended", "HostingType": "Floating", "Username": "acme\\r9"}
+PASSWORD = {"CredentialPassword": "fern and moss 41"}
 LOG = {"message": "Done", "level": "Information", "timeStamp": "2026-03-02T12:00:00Z", "fingerprint": str(uuid4())}
 BODIES: Mapping[str, object] = {
+    "Assets_GetRobotAssetByNameForRobotKey": {"assetName": The("asset.Name"), "robotKey": The("robot_key.Key")},
+    "Assets_Post": {"Name": "Made", "ValueScope": "Global", "ValueType": "Text", "StringValue": "made"},
+    "Assets_PutById": {"Name": "Replaced", "ValueScope": "Global", "ValueType": "Text", "StringValue": "replaced"},
+    "Assets_SetRobotAssetByRobotKey": {
+        "robotKey": The("robot_key.Key"),
+        "robotAsset": {"Name": The("asset.Name"), "ValueType": "Credential", "CredentialUsername": "b", **PASSWORD},
+    },
+    "Assets_ShareToFolders": {"AssetIds": [The("asset.Id")], "ToAddFolderIds": [The("spare.Id")]},
     "Attachments_Post": {"Name": "total.txt"},
     "Folders_AssignDirectoryUser": {"assignment": IN_DIRECTORY},
     "Folders_AssignDomainUser": {"assignment": IN_DIRECTORY},
@@ -303,6 +318,10 @@ class Things:
         body = {**ROBOT, "Name": "R1", "Username": "acme\\r1"}
         return dict(await self.api.post("/odata/Robots", body))
 
+    async def _robot_key(self) -> Json:
+        rows = await self.api.node.rows(ROBOT_KEY, self.api.tenant_id, await self.get("robot.Id"))
+        return dict(rows[0])
+
     async def _standard_robot(self) -> Json:
         machine = await self.given.machine("Desk", type="Standard")
         body = {**ROBOT, "Name": "R2", "Username": "acme\\r2", "HostingType": "Standard", "MachineId": machine["Id"]}
@@ -323,6 +342,11 @@ class Things:
     async def _role(self) -> Json:
         rows = await self.api.node.rows(ROLE, self.api.tenant_id)
         return dict(rows[0])
+
+    async def _asset(self) -> Json:
+        body = {"Name": "Login", "ValueScope": "Global", "ValueType": "Credential", "CredentialUsername": "a"}
+        made = await self.api.post("/odata/Assets", {**body, **PASSWORD}, folder=await self.get("folder.Id"))
+        return dict(made)
 
     async def _attachment(self) -> Json:
         body = {"Name": "total.txt", "JobKey": await self.get("job.Key")}
@@ -406,7 +430,8 @@ def fill_path(row: Row, values: Mapping[str, object]) -> str:
         lambda match: quote(str(values.get(match[1], DUMMIES.get(kinds[match[1]], "nothing"))), safe=":"),
         row.path,
     )
-    return text if row.context == "orchestrator" or text.startswith("/portal_/") else f"/identity{text}"
+    is_facade = re.match(r"/(portal_|audit_|orgaudit_)/", text)
+    return text if row.context == "orchestrator" or is_facade else f"/identity{text}"
 
 
 def is_robots(row: Row) -> bool:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from podium.kernel.config import resource  # noqa: E402 - the package may not be installed yet
 from podium.kernel.contract import Contract, Row, snake, unbound  # noqa: E402
 from podium.kernel.operation import Operation, build  # noqa: E402
-from podium.server.compose import OPERATION_MODULES  # noqa: E402
+from podium.server.operations import OPERATION_MODULES  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference" / "coverage.md"
 CONTEXTS = {"orchestrator": "Orchestrator", "identity": "Identity Server"}

@@ -19,6 +19,7 @@ import pytest
 
 from podium.kernel import config
 from podium.robot.__main__ import PREFIX, read_options
+from tests.acceptance.form_browser import sign_in_for
 from tests.acceptance.programs import Program, free_port, is_ready, open_folder, until
 from tests.acceptance.tools import CHECKOUT, Tools, run
 
@@ -71,7 +72,15 @@ def run_page(page: Path, tools: Tools) -> str:
             if block.terminal == "server":
                 ready = partial(is_ready, f"http://127.0.0.1:{port}")
                 until(ready, f"{page.name}: the server is ready", seconds=FIRST_START_S, programs=[program])
+            if block.terminal == "login":
+                sign_in_for(program, "admin", "a-password-for-admin")
+                until(partial(is_kept, program), "the sign-in is kept", seconds=30)
     return "".join(said)
+
+
+def is_kept(login: Program) -> bool:
+    """Whether `podium login` is done."""
+    return "Kept in" in login.said
 
 
 class TestCommands:
@@ -86,6 +95,18 @@ class TestCommands:
         said = run_page(DOCS / "how-to" / "run-in-ci.md", tools)
         assert "Successful" in said, said
         assert '"access_token"' in said
+
+    def test_the_page_on_users_by_script_leaves_its_trail(self, tools: Tools) -> None:
+        said = run_page(DOCS / "how-to" / "manage-users-by-script.md", tools)
+        assert '"succeeded":true' in said
+        assert '"succeeded":false' not in said
+        assert "People script changed the password of the user ada." in said, said
+
+    def test_the_page_on_clients_signs_all_of_them_in(self, tools: Tools) -> None:
+        said = run_page(DOCS / "how-to" / "sign-in-clients.md", tools)
+        assert "Signed in by  podium login" in said, said
+        assert "Shared has the key" in said
+        assert "authorization_pending" in said
 
 
 class TestLinks:

@@ -32,6 +32,8 @@ GOALS = (
     Goal("framework path / raw ASGI, CPU", lambda f: f["first route, CPU us"] / f["raw ASGI, CPU us"], 2.0, True),
     Goal("heartbeats of 8 callers", lambda f: f["heartbeats /s"], 2000, False, "/s"),
     Goal("StartJobs of 8 callers", lambda f: f["StartJobs /s"], 1000, False, "/s"),
+    Goal("tokens / bare RS256 signatures", lambda f: f["tokens /s"] / f["bare RS256 signatures /s"], 0.75, False),
+    Goal("verifying a token seen before", lambda f: f["verified token, us"], 5, True, "us"),
     Goal("StartJobs -> in the long poll, p50", lambda f: f["pick-up p50 ms"], 10, True, "ms"),
 )
 NOTES = (

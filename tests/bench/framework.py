@@ -48,7 +48,9 @@ async def hollow(config: Config) -> AsyncIterator[Composition]:
         ]
         operations += [operation for operation in made.operations if operation.row.context != ORCHESTRATOR]
         real = made.turn
-        made.turn = Turn(made.services, made.contract, operations, real._authenticator, real._admitter)
+        made.turn = Turn(
+            made.services, made.contract, operations, real._authenticator, real._admitter, real._identity_admitter
+        )
         yield made
 
 

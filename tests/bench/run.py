@@ -101,7 +101,7 @@ async def _start(stack: ExitStack, folder: Path, log_level: str) -> Servers:
     real = begun("podium.server", port, product, PODIUM_DATABASE_URL=url)
     if can_pin():
         os.sched_setaffinity(0, {LOAD_CORE})
-    return Servers(plain, hollow, real, database_url=url, raw_url=raw_url)
+    return Servers(plain, hollow, real, database_url=url, raw_url=raw_url, data_dir=folder / "data")
 
 
 def _allow_open_files() -> None:

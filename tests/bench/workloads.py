@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from podium.kernel.config import resource
@@ -17,6 +18,7 @@ from tests.bench.figures import Figures
 from tests.bench.framework import collections
 from tests.bench.load import Connection, Tally, closed_loop, paced, request
 from tests.bench.server import Server
+from tests.bench.sign_in import sign_in_request, signatures_per_second, token_request, verification_us
 from tests.bench.world import PREFIX, World, robot_request
 
 CALLERS = 8
@@ -49,6 +51,7 @@ class Servers:
     real: Server
     database_url: str
     raw_url: str
+    data_dir: Path
 
 
 class Workloads:
@@ -75,6 +78,8 @@ class Workloads:
         self._pick = world.start_jobs(picked, world.process(picked, sample))
         self._picked_key = world.machine("picked", picked, 10)
         self._rows: postgres.Rows | None = None
+        self._token = world.token
+        self._token_request, self._sign_in_request = token_request(), sign_in_request()
 
     @staticmethod
     def _with_token(path: str, token: str) -> bytes:
@@ -102,6 +107,9 @@ class Workloads:
         await self.raw_postgres()
         await self.start_jobs()
         await self.pick_ups()
+        await self.tokens()
+        await self.sign_ins()
+        await self.verification()
 
     def profiled(self) -> dict[str, tuple[Server, Callable[[], Awaitable[None]]]]:
         """The loads that a profile explains, each with the server that bears it."""
@@ -111,6 +119,7 @@ class Workloads:
             "a thousand robots": (self._servers.real, self.thousand_beats),
             "StartJobs": (self._servers.real, self.start_jobs),
             "pick-up": (self._servers.real, self.pick_ups),
+            "tokens": (self._servers.real, self.tokens),
         }
 
     async def route(self, name: str) -> None:
@@ -204,6 +213,22 @@ class Workloads:
         self._figures.check("pick-up", tally)
         self._figures.note("pick-up p50 ms", 1000 * seconds[len(seconds) // 2])
         self._figures.note("pick-up p95 ms", 1000 * seconds[int(len(seconds) * 0.95)])
+
+    async def tokens(self) -> None:
+        """Eight callers that ask for tokens of an application, beside what a core signs."""
+        rate = await asyncio.to_thread(signatures_per_second, self._effort.loop_s / 3)
+        self._figures.note("bare RS256 signatures /s", rate)
+        await self._loop("tokens", self._servers.real, [self._token_request] * CALLERS)
+
+    async def sign_ins(self) -> None:
+        """Eight callers that sign in with a password: an argon2 hash each."""
+        await self._loop("password sign-ins", self._servers.real, [self._sign_in_request] * CALLERS)
+
+    async def verification(self) -> None:
+        """A token that the node has seen before, verified in this process."""
+        real = self._servers.real
+        us = await verification_us(self._servers.database_url, self._servers.data_dir, real.url, self._token)
+        self._figures.note("verified token, us", us)
 
     def _robot(self, operation: str, body: object) -> bytes:
         return robot_request(self._picked_key, "picker", operation, body)

@@ -29,7 +29,7 @@ class World:
 
     def __init__(self, url: str) -> None:
         address = Address(url, "default", "default")
-        self.token = client_token(address, CLIENT_ID, SECRET)
+        self.token, _ = client_token(address, CLIENT_ID, SECRET)
         self.api = Orchestrator(address.orchestrator, self.token)
 
     def __enter__(self) -> Self:

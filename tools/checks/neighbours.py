@@ -23,6 +23,7 @@ FREE = {
     "podium.orchestrator.jobs.log_flags": "actions on what logs tell of jobs, a file of their own",
     "podium.orchestrator.packages.arguments": "pure",
     "podium.orchestrator.packages.versions": "pure",
+    "podium.identity.tokens.claims": "pure",
     "podium.identity.users.passwords": "hashing, no SQL",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -46,15 +46,23 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def open_http(url: str, token: str | None = None) -> httpx.Client:
-    """An HTTP client that sends the token; a proxy named in the environment is not used for this machine itself."""
+def open_http(url: str, token: str | Callable[[], str] | None = None) -> httpx.Client:
+    """An HTTP client that sends the token; a function is asked for it before each request.
+
+    A proxy named in the environment is not used for this machine itself.
+    """
     import httpx
 
-    headers = {"Accept": "application/json", "User-Agent": "podium-cli"}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
-    host = urlsplit(url).hostname or ""
-    return httpx.Client(headers=headers, timeout=TIMEOUT_S, trust_env=not LOOPBACK.fullmatch(host))
+    def sign(request: httpx.Request) -> None:
+        if token:
+            request.headers["Authorization"] = f"Bearer {token if isinstance(token, str) else token()}"
+
+    return httpx.Client(
+        headers={"Accept": "application/json", "User-Agent": "podium-cli"},
+        timeout=TIMEOUT_S,
+        trust_env=not LOOPBACK.fullmatch(urlsplit(url).hostname or ""),
+        event_hooks={"request": [sign]},
+    )
 
 
 def send(http: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
@@ -102,7 +110,7 @@ def checked(response: httpx.Response) -> httpx.Response:
 class Orchestrator:
     """One tenant's Web API over a connection that is kept open; use it with `with`. Not for several threads."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str | Callable[[], str]) -> None:
         self.url = url
         self._http = open_http(url, token)
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import typer
 
-from podium.cli import credentials
+from podium.cli import credentials, renewal
 from podium.cli.client import Orchestrator, message_of, open_http, send
 from podium.cli.failure import Exit, Failure
+from podium.cli.renewal import Source
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-SIGN_IN_HINT = "sign in with `podium login`, or set PODIUM_TOKEN, or PODIUM_USER and PODIUM_PASSWORD"
+SIGN_IN_HINT = "sign in with `podium login`, or set PODIUM_CLIENT_ID and PODIUM_CLIENT_SECRET, or PODIUM_TOKEN"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +67,31 @@ def settings_of(ctx: typer.Context) -> Settings:
     return settings if isinstance(settings, Settings) else Settings()
 
 
-def token_for(address: Address) -> str:
-    """An access token: PODIUM_TOKEN, else client credentials, else user and password, else the stored sign-in."""
+def token_for(address: Address) -> str | Source:
+    """An access token: PODIUM_TOKEN, else client credentials, else user and password, else the stored sign-in.
+
+    Client credentials and a sign-in that can be renewed go on for as long as the command does.
+    """
     environment = os.environ
     if token := environment.get("PODIUM_TOKEN"):
         return token
     if client_id := environment.get("PODIUM_CLIENT_ID"):
-        return client_token(address, client_id, environment.get("PODIUM_CLIENT_SECRET", ""))
+        client_secret = environment.get("PODIUM_CLIENT_SECRET", "")
+        return renewal.asked(lambda: client_token(address, client_id, client_secret))
     if user := environment.get("PODIUM_USER"):
         return password_token(address, user, environment.get("PODIUM_PASSWORD", ""))
-    stored = credentials.load()
-    if stored and stored.url == address.url and stored.organization == address.organization:
-        return stored.token
+    if found := renewal.kept(address.url, address.organization):
+        return found
     raise Failure(f"Not signed in to {address.url}", Exit.NOT_AUTHENTICATED, hint=SIGN_IN_HINT)
 
 
-def client_token(address: Address, client_id: str, client_secret: str) -> str:
-    """A token of an external application, with every scope that it may use."""
+def client_token(address: Address, client_id: str, client_secret: str) -> tuple[str, float | None]:
+    """A token of an external application, with every scope that it may use, and when it ends."""
     form = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": client_secret, "scope": ""}
     answer = _ask(f"{address.url}/identity_/connect/token", data=form)
-    return _text(answer, "access_token")
+    lifetime_s = answer.get("expires_in") if isinstance(answer, dict) else None
+    ends = time.time() + lifetime_s if isinstance(lifetime_s, int) else None
+    return _text(answer, "access_token"), ends
 
 
 def password_token(address: Address, user: str, password: str) -> str:

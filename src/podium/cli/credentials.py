@@ -5,22 +5,30 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from podium.cli.failure import Failure
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A sign-in to one tenant; the token dies with its own expiry, which only the server knows."""
+    """A sign-in to one tenant. `expires_at`: seconds since 1970 when the token ends, None where nobody said.
+
+    `refresh_token`: None for the classic sign-in, which cannot be renewed. A refresh token is good for one use.
+    """
 
     url: str
     organization: str
     tenant: str
     user: str
     token: str
+    refresh_token: str | None = None
+    expires_at: float | None = None
 
 
 def location() -> Path:
@@ -38,10 +46,21 @@ def load() -> Stored | None:
         return None
     except (OSError, ValueError) as error:
         raise Failure(f"Cannot read {path}: {error}", hint="`podium logout` removes it") from None
-    values = [content.get(field.name) for field in fields(Stored)] if isinstance(content, dict) else [None]
-    if not all(isinstance(value, str) for value in values):
+    stored = _read(content) if isinstance(content, dict) else None
+    if stored is None:
         raise Failure(f"{path} is not a sign-in of podium", hint="`podium logout` removes it")
-    return Stored(*values)
+    return stored
+
+
+def _read(content: dict[str, Any]) -> Stored | None:
+    members: dict[str, Any] = {field.name: content.get(field.name) for field in fields(Stored)}
+    texts = [members[name] for name in ("url", "organization", "tenant", "user", "token")]
+    is_ours = (
+        all(isinstance(text, str) for text in texts)
+        and isinstance(members["refresh_token"], str | None)
+        and isinstance(members["expires_at"], int | float | None)
+    )
+    return Stored(**members) if is_ours else None
 
 
 def save(stored: Stored) -> Path:
@@ -68,3 +87,30 @@ def forget() -> bool:
     except FileNotFoundError:
         return False
     return True
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """Alone with the stored sign-in: every process that replaces it waits for the others. Raises Failure."""
+    path = location().with_suffix(".lock")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise Failure(f"Cannot use {path}: {error.strerror}") from None
+    try:
+        _wait_for(handle)
+        yield
+    finally:
+        os.close(handle)  # and with it the lock, as at the end of a process that died
+
+
+def _wait_for(handle: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_EX)

@@ -141,7 +141,7 @@ def show_way_on(out: Console, address: Address, password: str) -> None:
         ("User", USER),
         ("Password", password),
         ("", ""),
-        ("Sign in", f"podium login --url {address.url} --user {USER}"),
+        ("Sign in", f"podium login --url {address.url}"),
         ("Run again", f"podium start {SAMPLE} --wait -i tax_percent=7"),
         ("Jobs", "podium jobs list"),
         ("Your own", "podium publish path/to/project"),

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from podium.cli import folders, jobs, machines, packages, processes, robot, robots, sessions
+from podium.cli import audit, folders, jobs, keys, machines, mail, packages, processes, robot, robots, sessions
 from podium.cli.connection import Settings
 from podium.cli.demo import demo
 from podium.cli.failure import Failure
-from podium.cli.login import login, logout, status
+from podium.cli.login import login, logout, status, token
 from podium.cli.pack import pack
 from podium.cli.publish import publish
 from podium.cli.server import serve, up
@@ -77,6 +77,8 @@ commands.command(rich_help_panel=SERVER)(demo)
 commands.command(rich_help_panel=SERVER)(up)
 commands.command(rich_help_panel=SERVER)(serve)
 commands.add_typer(robot.app, name="robot", rich_help_panel=SERVER)
+commands.add_typer(keys.app, name="keys", rich_help_panel=SERVER)
+commands.add_typer(audit.app, name="audit", rich_help_panel=SERVER)
 commands.command(rich_help_panel=WORK)(pack)
 commands.command(rich_help_panel=WORK)(publish)
 commands.command(rich_help_panel=WORK)(start)
@@ -88,11 +90,13 @@ for name, module in (
     ("machines", machines),
     ("robots", robots),
     ("sessions", sessions),
+    ("mail", mail),
 ):
     commands.add_typer(module.app, name=name, rich_help_panel=LOOK)
 commands.command(rich_help_panel=ACCOUNT)(login)
 commands.command(rich_help_panel=ACCOUNT)(logout)
 commands.command(rich_help_panel=ACCOUNT)(status)
+commands.command(rich_help_panel=ACCOUNT)(token)
 
 
 def app(arguments: Sequence[str] | None = None) -> None:

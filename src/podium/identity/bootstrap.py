@@ -74,7 +74,9 @@ async def _ensure_admin(
         last_name=None,
         display_name="Administrator",
         password_hash=await passwords.hash(configured or generated or ""),
-        must_change_password=False,  # the operator's own choice is never due
+        must_change_password=False,
+        is_operators=True,  # never due
+        bypasses_basic_restriction=True,  # a setting must not shut the operator out
     )
     await add_user(db, user, now)
     await make_administrator(db, organization_id, user.id, now)

@@ -30,37 +30,30 @@ class Principal(NamedTuple):
     display_name: str
 
 
-# Deleted users keep their names: old records show them.
+# Deleted users and robot accounts keep their names: old records show them.
 NAMES = """
 SELECT id, 'user' AS kind, user_name AS name, email, first_name, last_name, display_name
   FROM identity.users WHERE id = ANY($1::uuid[])
 UNION ALL
 SELECT id, 'group', name, NULL, NULL, NULL, name FROM identity.groups WHERE id = ANY($1::uuid[])
 UNION ALL
+SELECT id, 'robot', name, NULL, NULL, NULL, display_name FROM identity.robot_accounts WHERE id = ANY($1::uuid[])
+UNION ALL
 SELECT id, 'application', name, NULL, NULL, NULL, name FROM identity.clients WHERE id = ANY($1::uuid[])
 """
 
-FIND_USER = """
-SELECT id, 'user' AS kind, user_name AS name, email, first_name, last_name, display_name
-  FROM identity.users
- WHERE organization_id = $1 AND deleted_at IS NULL AND (user_name_key = $2 OR email_key = $2)
- ORDER BY user_name_key = $2 DESC LIMIT 1
+# A user's name wins over another user's e-mail, and that over a robot account.
+FIND = """
+SELECT id, kind, name, email, first_name, last_name, display_name FROM identity.principals
+ WHERE organization_id = $1 AND kind IN ('user', 'robot') AND (name_key = $2 OR email_key = $2)
+ ORDER BY kind = 'user' DESC, name_key = $2 DESC LIMIT 1
 """
 
 SEARCH = """
-SELECT id, kind, name, email, first_name, last_name, display_name FROM (
-  SELECT id, 'user' AS kind, user_name AS name, email, first_name, last_name, display_name, user_name_key AS key
-    FROM identity.users
-   WHERE organization_id = $1 AND deleted_at IS NULL AND (user_name_key ^@ $2::text OR email_key ^@ $2::text)
-  UNION ALL
-  SELECT id, 'group', name, NULL, NULL, NULL, name, name_key FROM identity.groups
-   WHERE organization_id = $1 AND name_key ^@ $2::text
-  UNION ALL
-  SELECT id, 'application', name, NULL, NULL, NULL, name, name_key FROM identity.clients
-   WHERE organization_id = $1 AND kind = 'external' AND name_key ^@ $2::text) AS found
- ORDER BY key, id LIMIT $3
+SELECT id, kind, name, email, first_name, last_name, display_name FROM identity.principals
+ WHERE organization_id = $1 AND (name_key ^@ $2::text OR email_key ^@ $2::text)
+ ORDER BY name_key, id LIMIT $3
 """
-
 
 MACHINE_SECRETS = """
 SELECT s.id, s.created_at FROM identity.client_secrets s
@@ -89,26 +82,29 @@ class InProcessDirectory:
         self._db = db
 
     async def names(self, ids: Collection[UUID]) -> Mapping[UUID, Principal]:
-        """The principals of these ids, deleted users too; unknown ids are left out."""
+        """The principals of these ids, of any organization, deleted users and robot accounts too.
+
+        Unknown ids are left out.
+        """
         async with self._db.acquire() as connection:
             rows = await connection.fetch(NAMES, list(ids))
         return {row["id"]: _principal(row) for row in rows}
 
     async def groups_of(self, principal: UUID) -> list[UUID]:
-        """Ids of the principal's groups; Everyone is among them for an active user."""
+        """Ids of the principal's groups; Everyone is among them for an active user, not for a robot account."""
         async with self._db.acquire() as connection:
             return await groups.groups_of(connection, principal)
 
     async def find(self, organization_id: UUID, name_or_email: str) -> Principal | None:
-        """The user of that user name, else of that e-mail, compared without regard to case."""
+        """The user of that user name, else of that e-mail, else the robot account; without regard to case."""
         if "\0" in name_or_email:
             return None
         async with self._db.acquire() as connection:
-            row = await connection.fetchrow(FIND_USER, organization_id, fold(name_or_email))
+            row = await connection.fetchrow(FIND, organization_id, fold(name_or_email))
         return _principal(row) if row else None
 
     async def search(self, organization_id: UUID, prefix: str, limit: int) -> list[Principal]:
-        """Users (by user name or e-mail), groups and applications whose name starts so, by name; at most `limit`."""
+        """Users (by e-mail too), robot accounts, groups, applications whose name starts so, by name; at most `limit`."""
         if "\0" in prefix:
             return []
         async with self._db.acquire() as connection:

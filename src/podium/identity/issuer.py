@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import binascii
 import contextlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -23,12 +22,23 @@ from podium.identity.keys.actions import SigningKey, base64url
 from podium.identity.keys.rules import is_retired, signer
 from podium.identity.tokens import actions as tokens
 from podium.identity.tokens.actions import RevocationKind
+from podium.identity.tokens.claims import (
+    IdHint,
+    SignedIn,
+    access_claims,
+    from_base64url,
+    id_claims,
+    parts,
+    profile,
+    read_id_token,
+)
 from podium.identity.tokens.rules import (
     NOT_VALID,
     SKEW_S,
     SUB_TYPES,
     Claims,
     TokenKind,
+    agreement,
     audience,
     read_claims,
     token_id,
@@ -39,8 +49,8 @@ from podium.kernel.clock import Clock
 from podium.kernel.config import Config
 from podium.kernel.db import Database
 from podium.kernel.errors import Unauthenticated, Unavailable
+from podium.kernel.keyring import Keyring
 
-MAX_TOKEN_CHARACTERS = 16 * 1024
 REMEMBERED = 4096
 RELOAD_SECONDS = 5.0
 
@@ -60,13 +70,13 @@ class Issuer:
     seconds; here `note_revoked` makes that at once. While the database is away the last known state holds.
     """
 
-    def __init__(self, db: Database, config: Config, seal_key: bytes, clock: Clock) -> None:
+    def __init__(self, db: Database, config: Config, keyring: Keyring, clock: Clock) -> None:
         self.issuer = f"{config.public_url}/identity_"
         self.lifetime_s = config.token_lifetime_s
         self.clients = KnownClients(db)
         self.passwords = Passwords()
         self._db = db
-        self._seal_key = seal_key
+        self._keyring = keyring
         self._clock = clock
         self._keys: tuple[SigningKey, ...] = ()
         self._by_header: dict[str, SigningKey] = {}
@@ -78,15 +88,15 @@ class Issuer:
         self._task: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, db: Database, config: Config, seal_key: bytes, clock: Clock) -> Issuer:
+    async def open(cls, db: Database, config: Config, keyring: Keyring, clock: Clock) -> Issuer:
         """The issuer with its keys; the first key is made when there is none.
 
-        `seal_key`: 32 bytes that encrypt the private keys at rest. Raises SecretError when they were sealed with
-        another one. The schema must be migrated.
+        `keyring` seals the private keys at rest. Raises SecretError when they were sealed with keys that it does not
+        have. The schema must be migrated.
         """
-        issuer = cls(db, config, seal_key, clock)
+        issuer = cls(db, config, keyring, clock)
         async with db.transaction() as connection:
-            await keys.rotate(connection, seal_key, clock())
+            await keys.rotate(connection, keyring, clock())
         await issuer.reload()
         issuer._task = asyncio.create_task(issuer._keep_fresh())
         return issuer
@@ -103,7 +113,7 @@ class Issuer:
         """Read keys and revocations now. Raises Unavailable, and SecretError for a key sealed otherwise."""
         now = self._clock()
         async with self._db.acquire() as connection:
-            loaded = await keys.load(connection, self._seal_key, now, self._keys)
+            loaded = await keys.load(connection, self._keyring, now, self._keys)
             revoked = await tokens.revocations(connection, now)
         gone = {key.dates.kid for key in self._keys} - {key.dates.kid for key in loaded}
         if gone:
@@ -153,31 +163,39 @@ class Issuer:
         self._young[token] = claims
 
     def _checked(self, token: str, now: datetime, now_s: float) -> Claims:
-        parts = token.split(".") if len(token) <= MAX_TOKEN_CHARACTERS else []
+        return read_claims(self._payload(token, now), self.issuer, now_s)
+
+    def _payload(self, token: str, now: datetime) -> object:
+        """The JSON of a token whose signature is ours. Raises Unauthenticated."""
+        found = parts(token)
         # The first part must be, letter for letter, the header that a key of ours puts there. So `alg`, `crit`, `jku`
         # and whatever else a stranger may write is never read at all.
-        key = self._by_header.get(parts[0]) if len(parts) == 3 else None
+        key = self._by_header.get(found[0]) if found else None
         if key is None or is_retired(key.dates, now):
             raise Unauthenticated(NOT_VALID)
-        signature = _from_base64url(parts[2])
-        signed = f"{parts[0]}.{parts[1]}".encode("utf-8", "surrogatepass")
+        signature = from_base64url(found[2])
+        signed = f"{found[0]}.{found[1]}".encode("utf-8", "surrogatepass")
         try:
             key.public.verify(signature, signed, _PADDING, _SHA256)
         except InvalidSignature:
             raise Unauthenticated(NOT_VALID) from None
         try:
-            said = _decoder.decode(_from_base64url(parts[1]))
+            said: object = _decoder.decode(from_base64url(found[1]))
         except msgspec.DecodeError:
             raise Unauthenticated(NOT_VALID) from None
-        return read_claims(said, self.issuer, now_s)
+        return said
 
     def _is_revoked(self, claims: Claims) -> bool:
         named = (
             ("subject", str(claims.subject) if claims.subject else ""),
-            ("session", claims.session_id or ""),
             ("client", claims.client_id),
+            ("agreement", agreement(claims.subject, claims.client_id) if claims.subject else ""),
         )
-        return any(claims.issued_ms <= self._revoked.get(what, -1) for what in named)
+        if any(claims.issued_ms <= self._revoked.get(what, -1) for what in named):
+            return True
+        # these never come back: whatever was made of them in the same moment has ended as well
+        gone = ("session", claims.session_id or ""), ("grant", claims.grant_id or ""), ("token", claims.jti)
+        return any(what in self._revoked for what in gone)
 
     def issue_user_token(
         self,
@@ -189,24 +207,42 @@ class Issuer:
         session_id: UUID | None = None,
         authenticated_at: datetime | None = None,
         tenant_key: UUID | None = None,
+        methods: tuple[str, ...] = ("pwd",),
+        grant_id: UUID | None = None,
+        lifetime_s: int | None = None,
     ) -> str:
-        """An access token of a user. `tenant_key`: the tenant that a classic sign-in named."""
-        claims: dict[str, object] = {
-            "sub": str(user.id),
-            "email": user.email or "",
-            "name": user.full_name,
-            "preferred_username": user.user_name,
-            "first_name": user.first_name or "",
-            "last_name": user.last_name or "",
-            "auth_time": int((authenticated_at or now).timestamp()),
-            "idp": "local",
-            "amr": ["pwd"],
-        }
-        if session_id is not None:
-            claims["sid"] = str(session_id)
-        if tenant_key is not None:
-            claims["tenant_key"] = str(tenant_key)
+        """An access token of a user. `tenant_key`: the tenant that a classic sign-in named.
+
+        `lifetime_s`: for one that must end earlier than others.
+        """
+        how = SignedIn(authenticated_at or now, methods, session_id, grant_id, tenant_key)
+        claims = access_claims(user, how)
+        if lifetime_s is not None:
+            claims["exp"] = int(now.timestamp()) + min(lifetime_s, self.lifetime_s)
         return self._sign("user", user.organization_id, client_id, scopes, claims, now)
+
+    def issue_id_token(
+        self,
+        user: User,
+        client_id: str,
+        scopes: Collection[str],
+        how: SignedIn,
+        access_token: str,
+        now: datetime,
+        *,
+        is_email_confirmed: bool,
+        nonce: str | None = None,
+    ) -> str:
+        """An ID token beside an access token; `nonce` as the client sent it, None in a renewal."""
+        about = profile(user, scopes, is_email_confirmed=is_email_confirmed)
+        return self._signed(about | id_claims(self.issuer, client_id, how, access_token, nonce, now), now)
+
+    def read_id_token(self, token: str, now: datetime) -> IdHint | None:
+        """What an ID token of ours says, though it may have expired; None for any other text."""
+        try:
+            return read_id_token(self._payload(token, now), self.issuer)
+        except Unauthenticated:
+            return None
 
     def issue_application_token(self, client: Client, scopes: Iterable[str], now: datetime) -> str:
         """An access token of a program: an external application, or a machine (which has no subject)."""
@@ -240,6 +276,9 @@ class Issuer:
             "jti": token_id(now, secrets.token_bytes(10)),
             **claims,
         }
+        return self._signed(payload, now)
+
+    def _signed(self, payload: Mapping[str, object], now: datetime) -> str:
         key = self._signer(now)
         signed = f"{key.header}.{base64url(_encoder.encode(payload))}"
         return f"{signed}.{base64url(key.private.sign(signed.encode(), _PADDING, _SHA256))}"
@@ -253,18 +292,3 @@ class Issuer:
     def public_keys(self) -> list[dict[str, str]]:
         """The keys as JSON Web Keys, announced ones too."""
         return [key.jwk for key in self._keys]
-
-
-def _from_base64url(text: str) -> bytes:
-    """The bytes of strict, canonical base64url; Unauthenticated for anything else, so that a token has one spelling."""
-    padded = text.translate(_TO_STANDARD) + "=" * (-len(text) % 4)
-    try:
-        raw = binascii.a2b_base64(padded, strict_mode=True)
-    except (binascii.Error, ValueError):
-        raise Unauthenticated(NOT_VALID) from None
-    if base64url(raw) != text:
-        raise Unauthenticated(NOT_VALID)
-    return raw
-
-
-_TO_STANDARD = str.maketrans("-_+/=", "+/   ")  # the letters of the other alphabet become illegal

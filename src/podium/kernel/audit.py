@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 ADD = """
 INSERT INTO kernel.audit (tenant_id, executed_at, operation, component, action, entity_id, entity_name, actor_kind,
-                          actor_id, actor_name, user_id, client_id, folder_id, trace_id, detail)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb)
+                          actor_id, actor_name, user_id, client_id, folder_id, trace_id, detail, organization_id)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $16)
 """
 
 _VERBS = {"POST": "Create", "PUT": "Update", "PATCH": "Update", "DELETE": "Delete"}
@@ -43,5 +43,6 @@ def values(call: Call) -> tuple[object, ...]:
 
 
 async def add(call: Call) -> None:
-    """Write the call's row on the call's connection."""
-    await call.db.execute(ADD, *values(call))
+    """Write the call's row on the call's connection; a call of the identity server belongs to an organization."""
+    organization_id = call.organization_id if call.row.context == "identity" else None
+    await call.db.execute(ADD, *values(call), organization_id)

@@ -78,7 +78,12 @@ class Services:
 
 @dataclass(slots=True, kw_only=True)
 class Call:
-    """The argument of every handler. Lives for one request; not shared between tasks."""
+    """The argument of every handler. Lives for one request; not shared between tasks.
+
+    `query_string` is as it was sent, for who must see a parameter that is given twice. `client_address`: the peer's, or
+    what a trusted proxy says of it; blank when it is not known. `organization_id`: the caller's; of a call that needs no
+    credential the one that the address names, None when it names none.
+    """
 
     row: Row
     services: Services
@@ -91,6 +96,8 @@ class Call:
     gone: Callable[[], Awaitable[object]]
     public_url: str
     trace_id: str
+    query_string: str = ""
+    client_address: str = ""
     tenant_id: int = 0
     tenant_key: UUID | None = None
     tenant_name: str = ""
@@ -184,12 +191,13 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer that is complete in itself."""
+    """An answer that is complete in itself. `cookies`: values of Set-Cookie headers."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    cookies: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

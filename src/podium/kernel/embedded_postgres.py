@@ -116,8 +116,14 @@ class EmbeddedPostgres:
                 raise
         except OSError as error:
             raise DatabaseStartError(f"The database folder {self.folder} cannot be used: {error}.") from error
-        self._url = f"postgresql:///podium?host={quote(socket_folder, safe='')}&port=5432&user=podium"
+        self._url = _dsn(socket_folder)
         return self._url
+
+    def running_url(self) -> str | None:
+        """The DSN of the database that another process keeps running in this folder; None when there is none."""
+        named = self._pid_file()
+        is_ready = named is not None and named.status == "ready" and self._postmaster() is not None
+        return _dsn(named.socket_folder) if named is not None and is_ready else None
 
     def stop(self) -> None:
         """End the postmaster and wait for it: fast shutdown first, harder signals when that takes too long.
@@ -379,6 +385,10 @@ def _is_alive(process: psutil.Process) -> bool:
 def _open(path: Path, flags: int) -> int:
     """A file of ours, made when missing; never through a symbolic link that the account may have put there."""
     return os.open(path, flags | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+def _dsn(socket_folder: str) -> str:
+    return f"postgresql:///podium?host={quote(socket_folder, safe='')}&port=5432&user=podium"
 
 
 def _fits(folder: Path) -> bool:

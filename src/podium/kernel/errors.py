@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from typing import ClassVar
 
@@ -85,6 +85,15 @@ class BadRequest(ApiError):
     default_code = Code.INVALID_REQUEST
 
 
+class ValidationProblem(BadRequest):
+    """400 in the shape of validation problem details. `errors`: key (member's path or parameter) to its messages."""
+
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
+        first = next((f"{key}: {texts[0]}" if key else texts[0] for key, texts in errors.items()), "")
+        super().__init__(first)
+        self.errors = {key: list(texts) for key, texts in errors.items()}
+
+
 class Unauthenticated(ApiError):
     """401: no principal, or a credential that does not hold."""
 
@@ -116,6 +125,12 @@ class TooLarge(ApiError):
 
     status = 413
     default_code = Code.INVALID_REQUEST
+
+
+class UnsupportedMediaType(ApiError):
+    """415: the body is of a kind that the operation does not read."""
+
+    status = 415
 
 
 class NotBuilt(ApiError):

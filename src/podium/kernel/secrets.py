@@ -1,7 +1,7 @@
-"""Secrets at rest: a master key wraps one data key per tenant, a data key seals values for the place they belong to.
+"""Secrets at rest: a master key wraps data keys, a data key seals values for the place they belong to.
 
 A sealed value is `version (1) | key id (4) | nonce (12) | AES-256-GCM ciphertext and tag`. Header and place are
-associated data: a value copied to another row, column or tenant does not open.
+associated data: a value copied to another row, column or owner does not open. Who holds the keys is `keyring`.
 """
 
 from __future__ import annotations
@@ -34,13 +34,18 @@ class SecretError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MasterKey:
-    """The key that wraps the data keys; lost with it is every secret of every tenant."""
+    """The key that wraps the data keys; lost with it is every secret of the installation."""
 
     key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
         if len(self.key) != KEY_BYTES:
             raise SecretError(f"The master key must be {KEY_BYTES} bytes, not {len(self.key)}.")
+
+    @property
+    def id(self) -> bytes:
+        """Tells keys apart (4 bytes) without telling the key."""
+        return key_id(self.key)
 
     @classmethod
     def load(cls, folder: Path, configured: str | None = None) -> MasterKey:
@@ -49,13 +54,25 @@ class MasterKey:
         Safe when several processes start at once. Raises SecretError.
         """
         if configured is not None:
-            try:
-                return cls(base64.b64decode(configured.strip().translate(_FROM_URLSAFE), validate=True))
-            except binascii.Error as error:
-                raise SecretError("PODIUM_MASTER_KEY must be the base64 of 32 bytes.") from error
-        path = folder / MASTER_KEY_FILE
+            return cls.read(configured, "PODIUM_MASTER_KEY")
+        return cls.of_file(folder / MASTER_KEY_FILE, make=True)
+
+    @classmethod
+    def read(cls, text: str, source: str) -> MasterKey:
+        """The key as an operator writes it: base64 of 32 bytes, either alphabet. `source` is named in the error."""
         try:
-            if not path.exists():
+            return cls(base64.b64decode(text.strip().translate(_FROM_URLSAFE), validate=True))
+        except binascii.Error as error:
+            raise SecretError(f"{source} must be the base64 of 32 bytes.") from error
+
+    @classmethod
+    def of_file(cls, path: Path, *, make: bool = False) -> MasterKey:
+        """The 32 bytes of a file that only its owner can read; made when it is missing and that is wanted.
+
+        Raises SecretError.
+        """
+        try:
+            if make and not path.exists():
                 _make_key_file(path)
             if path.stat().st_mode & 0o077:
                 raise SecretError(f"The master key {path} must be readable by its owner only (chmod 600).")
@@ -65,28 +82,44 @@ class MasterKey:
 
 
 def new_data_key() -> bytes:
-    """A random key for one tenant."""
+    """A random key for values."""
     return secrets.token_bytes(KEY_BYTES)
 
 
-def wrap(master: MasterKey, data_key: bytes, *, tenant: int) -> bytes:
-    """The data key as it is stored; opens only for the same tenant."""
-    return _sealed(master.key, data_key, _place("data key", str(tenant)))
+def key_id(key: bytes) -> bytes:
+    """The four bytes by which a sealed value names its key; they do not tell the key."""
+    return hashlib.sha256(b"podium key id\0" + key).digest()[:KEY_ID_BYTES]
 
 
-def unwrap(master: MasterKey, wrapped: bytes, *, tenant: int) -> bytes:
-    """The data key again; raises SecretError for another master key, another tenant or a changed value."""
-    return _opened(master.key, wrapped, _place("data key", str(tenant)))
+def key_id_of(sealed: bytes) -> bytes:
+    """The id of the key that a value was sealed with. Raises SecretError for bytes that are no sealed value."""
+    if len(sealed) < HEADER_BYTES + TAG_BYTES or sealed[:1] != VERSION:
+        raise SecretError("The sealed value is not of a known form.")
+    return sealed[1 : 1 + KEY_ID_BYTES]
 
 
-def seal(data_key: bytes, plaintext: str, *, tenant: int, table: str, row: int | str | UUID, column: str) -> bytes:
+def wrap(master: MasterKey, data_key: bytes) -> bytes:
+    """The data key as it is stored."""
+    return _sealed(master.key, data_key, _place("data key", key_id(data_key).hex()))
+
+
+def unwrap(master: MasterKey, wrapped: bytes, data_key_id: bytes) -> bytes:
+    """The data key of that id; raises SecretError for another master key, another data key or a changed value."""
+    return _opened(master.key, wrapped, _place("data key", data_key_id.hex()))
+
+
+def seal(
+    data_key: bytes, plaintext: str, *, owner: UUID | int | str, table: str, row: int | str | UUID, column: str
+) -> bytes:
     """The text, sealed for one column of one row; two seals of the same text differ."""
-    return _sealed(data_key, plaintext.encode(), _place("value", str(tenant), table, str(row), column))
+    return _sealed(data_key, plaintext.encode(), _place("value", str(owner), table, str(row), column))
 
 
-def open_(data_key: bytes, sealed: bytes, *, tenant: int, table: str, row: int | str | UUID, column: str) -> str:
+def open_(
+    data_key: bytes, sealed: bytes, *, owner: UUID | int | str, table: str, row: int | str | UUID, column: str
+) -> str:
     """The text again; raises SecretError for another key, another place or a changed value."""
-    return _opened(data_key, sealed, _place("value", str(tenant), table, str(row), column)).decode()
+    return _opened(data_key, sealed, _place("value", str(owner), table, str(row), column)).decode()
 
 
 def new_secret() -> str:
@@ -129,10 +162,6 @@ def _make_key_file(path: Path) -> None:
         aside.unlink()
 
 
-def _key_id(key: bytes) -> bytes:
-    return hashlib.sha256(b"podium key id\0" + key).digest()[:KEY_ID_BYTES]
-
-
 def _place(*parts: str) -> bytes:
     """The parts with their lengths, so that no two places read the same."""
     encoded = [part.encode() for part in parts]
@@ -141,16 +170,14 @@ def _place(*parts: str) -> bytes:
 
 def _sealed(key: bytes, plain: bytes, place: bytes) -> bytes:
     nonce = secrets.token_bytes(NONCE_BYTES)
-    header = VERSION + _key_id(key) + nonce
+    header = VERSION + key_id(key) + nonce
     return header + AESGCM(key).encrypt(nonce, plain, header + place)
 
 
 def _opened(key: bytes, sealed: bytes, place: bytes) -> bytes:
-    if len(sealed) < HEADER_BYTES + TAG_BYTES or sealed[:1] != VERSION:
-        raise SecretError("The sealed value is not of a known form.")
-    header, body = sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
-    if not same(header[1 : 1 + KEY_ID_BYTES], _key_id(key)):
+    if not same(key_id_of(sealed), key_id(key)):
         raise SecretError("The value was sealed with another key.")
+    header, body = sealed[:HEADER_BYTES], sealed[HEADER_BYTES:]
     try:
         return AESGCM(key).decrypt(header[-NONCE_BYTES:], body, header + place)
     except InvalidTag as error:

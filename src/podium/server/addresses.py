@@ -11,14 +11,15 @@ from typing import NamedTuple
 
 ORCHESTRATOR = "orchestrator"
 IDENTITY = "identity"
-PORTAL = "portal"
 
+# Services of the vendor's cloud that identity answers for; their word stays the first segment of the route.
+_FACADES = frozenset({"portal_", "audit_", "orgaudit_"})
 _CONTEXTS = {
     "orchestrator_": ORCHESTRATOR,
     "orchestrator": ORCHESTRATOR,
     "identity": IDENTITY,
     "identity_": IDENTITY,
-    "portal_": PORTAL,
+    **dict.fromkeys(_FACADES, IDENTITY),
 }
 _ROOTS = frozenset({"odata", "api", "tasks", "forms", "t"})
 _RESERVED = (
@@ -46,10 +47,10 @@ def resolve(path: str) -> Address:
         context = _CONTEXTS.get(word)
         if context is not None:
             rest = segments[position + 1 :]
-            if context == PORTAL:
-                while rest and _CONTEXTS.get(rest[0].lower()) == PORTAL:  # a client doubles this segment
+            if word in _FACADES:
+                while rest and rest[0].lower() == word:  # a client doubles this segment
                     rest = rest[1:]
-                context, rest = IDENTITY, ["portal_", *rest]  # the facade's rows stand in the identity table
+                rest = [word, *rest]
             return _address(context, segments[:position], rest, segments[: position + 1])
         if word in _ROOTS and (position == 0 or len(segments) > position + 1) and not _is_name(segments, position):
             return _address(ORCHESTRATOR, segments[:position], segments[position:], segments[:position])

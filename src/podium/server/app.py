@@ -22,8 +22,18 @@ from podium.server.render import Answer, orchestrator_error
 from podium.server.request import Disconnected, Receive, Request, Scope, Send
 
 API_VERSION = (b"api-supported-versions", b"18.0")
-OPEN_TO_PAGES = ("/connect/token", "/connect/userinfo", "/connect/revocation", "/.well-known/")
-SAFE = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer"))
+OPEN_TO_PAGES = frozenset(
+    (
+        "/connect/token",
+        "/connect/userinfo",
+        "/connect/revocation",
+        "/.well-known/openid-configuration",
+        "/.well-known/openid-configuration/jwks",
+    )
+)
+NO_SNIFFING = (b"x-content-type-options", b"nosniff")
+NO_REFERRER = (b"referrer-policy", b"no-referrer")
+STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Api:
@@ -37,6 +47,7 @@ class Api:
             return
         request = Request(scope, receive)
         made = self._composition()
+        is_https = made.services.config.public_url.startswith("https:")
         try:
             shared = await cross_origin(made, request) if "origin" in request.headers else ()
             if shared and request.method == "OPTIONS":
@@ -48,17 +59,18 @@ class Api:
         except Unavailable as error:  # of the look for the origin; the turn answers its own
             answer, shared = orchestrator_error(error, request.trace_id), ()
         if shared:
-            answer = answer._replace(headers=(*answer.headers, *shared))
+            said = {name for name, _ in answer.headers}
+            answer = answer._replace(headers=(*answer.headers, *(one for one in shared if one[0] not in said)))
         if answer.file is not None:
             await _send_file(answer, scope, receive, send)
         else:
-            await _send(answer, send)
+            await _send(answer, send, is_https=is_https)
 
 
 async def cross_origin(made: Composition, request: Request) -> tuple[tuple[str, str], ...]:
     """What lets a page of a registered origin call the open endpoints of identity (decision 44); nothing for others."""
     address = resolve(request.path)
-    if address.context != IDENTITY or not address.path.lower().startswith(OPEN_TO_PAGES):
+    if address.context != IDENTITY or address.path.lower() not in OPEN_TO_PAGES:
         return ()
     issuer = made.services.ports[Issuer]
     assert isinstance(issuer, Issuer)
@@ -74,11 +86,16 @@ async def cross_origin(made: Composition, request: Request) -> tuple[tuple[str, 
     )
 
 
-async def _send(answer: Answer, send: Send) -> None:
-    headers = [(b"content-length", str(len(answer.body)).encode()), API_VERSION, *SAFE]
+async def _send(answer: Answer, send: Send, *, is_https: bool) -> None:
+    headers = [(b"content-length", str(len(answer.body)).encode()), API_VERSION, NO_SNIFFING]
     if answer.body:
         headers.append((b"content-type", answer.content_type.encode()))
     headers.extend((name.lower().encode(), value.encode()) for name, value in answer.headers)
+    said = {name for name, _ in headers}
+    if b"referrer-policy" not in said:
+        headers.append(NO_REFERRER)
+    if is_https and b"strict-transport-security" not in said:
+        headers.append(STRICT_TRANSPORT)
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})
 

@@ -1,11 +1,13 @@
-"""Finds out who sends a request: a bearer token, a robot's key, or a machine's licence key."""
+"""Finds out who sends a request: a bearer token (an access token or a personal one), a robot's key, or a machine's licence key."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from podium.identity.personal_tokens.rules import PREFIX
 from podium.kernel.call import Actor
 from podium.kernel.errors import Code, Unauthenticated
 from podium.orchestrator.access.resolver import AccessResolver, application_principal
@@ -43,11 +45,16 @@ class Tokens(Protocol):
     def verify(self, token: str, now: datetime) -> TokenClaims: ...
 
 
+PersonalTokens = Callable[[str, datetime], Awaitable[TokenClaims]]
+"""What a personal access token says, asked of the database at each call. Raises Unauthenticated."""
+
+
 class Authenticator:
     """One per process."""
 
-    def __init__(self, tokens: Tokens, access: AccessResolver) -> None:
+    def __init__(self, tokens: Tokens, personal_tokens: PersonalTokens, access: AccessResolver) -> None:
         self._tokens = tokens
+        self._personal_tokens = personal_tokens
         self._access = access
 
     async def actor(self, request: Request, now: datetime) -> tuple[Actor, int | None]:
@@ -76,7 +83,8 @@ class Authenticator:
         return machine
 
     async def _bearer(self, token: str, machine: MachineRow | None, now: datetime) -> tuple[Actor, int | None]:
-        claims = self._tokens.verify(token, now)
+        is_personal = token.startswith(PREFIX)
+        claims = await self._personal_tokens(token, now) if is_personal else self._tokens.verify(token, now)
         if claims.kind == "machine":
             machine = await self._machine(claims.client_id)
             return Actor(

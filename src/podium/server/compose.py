@@ -5,105 +5,60 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import UUID
 
 import structlog
 
 from podium.identity import bootstrap
-from podium.identity.account import api as account_api
 from podium.identity.directory import InProcessClients, InProcessDirectory, Principal
 from podium.identity.issuer import Issuer
 from podium.identity.keys import loops as keys_loops
-from podium.identity.oidc import api as oidc_api
-from podium.identity.ports import SignedIn, TenantRef, Tenants
-from podium.identity.tokens import loops as tokens_loops
+from podium.identity.mails import loops as mails_loops
+from podium.identity.personal_tokens import actions as personal_tokens
+from podium.identity.ports import AccessChanged, SignedIn, TenantRef, Tenants, UsersDeleted
+from podium.identity.recovery import loops as recovery_loops
+from podium.kernel.audit_chain import sealing
+from podium.kernel.audit_chain.signing import Signer
 from podium.kernel.blobs import Blobs
 from podium.kernel.call import Services
 from podium.kernel.clock import Clock, system_clock
 from podium.kernel.config import Config, resource
 from podium.kernel.contract import Contract
-from podium.kernel.db import Database
+from podium.kernel.db import Connection, Database
+from podium.kernel.keyring import Keyring, installation_secret
 from podium.kernel.loops import Loop, LoopRunner
 from podium.kernel.migrate import migrate
 from podium.kernel.operation import Operation, build
-from podium.kernel.secrets import MasterKey
+from podium.kernel.secrets import MasterKey, new_secret
+from podium.orchestrator.access import actions as access_actions
 from podium.orchestrator.access import first_start
 from podium.orchestrator.access.actions import make_user
 from podium.orchestrator.access.resolver import AccessResolver, application_principal
-from podium.orchestrator.access.store import seen
-from podium.orchestrator.attachments import api as attachments_api
+from podium.orchestrator.access.store import all_tenants, announce_change, seen
 from podium.orchestrator.blob_links import BlobLinks
-from podium.orchestrator.exports import api as exports_api
 from podium.orchestrator.exports import loops as exports_loops
-from podium.orchestrator.folders import api as folders_api
-from podium.orchestrator.folders.machines import api as folder_machines_api
-from podium.orchestrator.folders.members import api as folder_members_api
-from podium.orchestrator.folders.navigation import api as folder_navigation_api
-from podium.orchestrator.job_triggers import api as job_triggers_api
-from podium.orchestrator.job_triggers import loops as job_triggers_loops
-from podium.orchestrator.jobs import api as jobs_api
-from podium.orchestrator.jobs import loops as jobs_loops
-from podium.orchestrator.jobs import validation as jobs_validation
-from podium.orchestrator.logs import api as logs_api
-from podium.orchestrator.logs import loops as logs_loops
-from podium.orchestrator.machines import api as machines_api
-from podium.orchestrator.packages import api as packages_api
-from podium.orchestrator.personal_workspaces import api as personal_workspaces_api
 from podium.orchestrator.personal_workspaces.actions import ensure_workspace
 from podium.orchestrator.ports import Clients, Directory
 from podium.orchestrator.presence import Presence
-from podium.orchestrator.processes import api as processes_api
-from podium.orchestrator.robots import api as robots_api
-from podium.orchestrator.robots_service import api as robots_service_api
-from podium.orchestrator.robots_service import files as robots_service_files
-from podium.orchestrator.sessions import api as sessions_api
-from podium.orchestrator.sessions import loops as sessions_loops
+from podium.orchestrator.robots import actions as robots_actions
 from podium.orchestrator.signals import Signals
-from podium.orchestrator.status import api as status_api
-from podium.orchestrator.users import api as users_api
 from podium.server.admit import Admitter
+from podium.server.admit_identity import IdentityAdmitter
 from podium.server.authenticate import Authenticator
 from podium.server.notify import Notifier
+from podium.server.openapi.api import Registry
+from podium.server.operations import LOOPS, OPERATION_MODULES
+from podium.server.pages.guesses import Guesses
+from podium.server.pages.shell import Pages
 from podium.server.turn import Turn
 
 log = structlog.get_logger("podium.server")
 
-OPERATION_MODULES = (
-    account_api,
-    oidc_api,
-    attachments_api,
-    exports_api,
-    folders_api,
-    folder_machines_api,
-    folder_members_api,
-    folder_navigation_api,
-    job_triggers_api,
-    jobs_api,
-    jobs_validation,
-    logs_api,
-    machines_api,
-    packages_api,
-    personal_workspaces_api,
-    processes_api,
-    robots_api,
-    robots_service_api,
-    robots_service_files,
-    sessions_api,
-    status_api,
-    users_api,
-)
-LOOPS: tuple[Loop, ...] = (
-    *exports_loops.LOOPS,
-    *job_triggers_loops.LOOPS,
-    *jobs_loops.LOOPS,
-    *logs_loops.LOOPS,
-    *sessions_loops.LOOPS,
-    *tokens_loops.LOOPS,
-)
 FLUSH_EVERY = timedelta(seconds=5)
 
 
@@ -144,7 +99,7 @@ async def install(db: Database, config: Config, clock: Clock) -> Installed:
 
 
 class TenantsOfAccess:
-    """Tenants for the classic sign-in."""
+    """Tenants for who signs in."""
 
     def __init__(self, access: AccessResolver, default: str) -> None:
         self._access = access
@@ -156,6 +111,43 @@ class TenantsOfAccess:
         rows = await self._access.tenants()
         found = next((row for row in rows if row.name.casefold() == wanted and row.is_active), None)
         return None if found is None else TenantRef(found.key, found.name, found.organization_id)
+
+    async def of_organization(self, organization_id: UUID) -> list[TenantRef]:
+        """The active tenants of the organization by name."""
+        rows = [one for one in await self._access.tenants() if one.organization_id == organization_id and one.is_active]
+        found = [TenantRef(one.key, one.name, one.organization_id) for one in rows]
+        return sorted(found, key=lambda one: one.name.casefold())
+
+
+class AccessChangedForResolver:
+    """Membership is the identity server's, what it opens is remembered by the orchestrator's tenants."""
+
+    def __init__(self, access: AccessResolver) -> None:
+        self._access = access
+
+    async def announce(self, db: Connection, organization_id: UUID) -> None:
+        """Tell every node, at the commit, to forget access in the organization's tenants."""
+        for tenant in await all_tenants(db):
+            if tenant.organization_id == organization_id:
+                await announce_change(db, tenant.id)
+
+    def forget(self) -> None:
+        """Forget it here at once."""
+        self._access.forget()
+
+
+class UsersOutOfTenants:
+    """Takes deleted users out of the organization's tenants (decision 47)."""
+
+    async def users_deleted(self, db: Connection, organization_id: UUID, user_ids: Collection[UUID]) -> None:
+        """Their rows, roles and memberships go; workspaces and running jobs stay."""
+        for tenant in await all_tenants(db):
+            if tenant.organization_id != organization_id:
+                continue
+            found = await access_actions.users_of(db, tenant.id, user_ids)
+            if found:
+                await robots_actions.let_outlive_users(db, tenant.id, found)
+                await access_actions.remove_users(db, tenant.id, found)
 
 
 class FirstSignIn:
@@ -181,6 +173,42 @@ class FirstSignIn:
             self._access.forget()
 
 
+async def _own_secrets(db: Database, keyring: Keyring) -> tuple[Signer, bytes]:
+    """What signs audit checkpoints, and the key of blob addresses; the same on every node whatever the master key is."""
+    async with db.acquire() as connection:
+        blob_key = await installation_secret(connection, keyring, "blob addresses", new_secret)
+        return await Signer.load(connection, keyring), blob_key.encode()
+
+
+async def _page_key(db: Database, keyring: Keyring) -> bytes:
+    """What the forms and cookies of pages are signed and sealed with; likewise the same on every node."""
+    async with db.acquire() as connection:
+        return (await installation_secret(connection, keyring, "pages", new_secret)).encode()
+
+
+def _answers_to_identity(services: Services, access: AccessResolver, clients: Clients) -> dict[type, object]:
+    """What the identity server asks of the orchestrator (identity/ports.py)."""
+    return {
+        AccessChanged: AccessChangedForResolver(access),
+        UsersDeleted: UsersOutOfTenants(),
+        Tenants: TenantsOfAccess(access, services.config.tenant),
+        SignedIn: FirstSignIn(services, access, clients),
+    }
+
+
+def _loops(
+    config: Config, db: Database, keyring: Keyring, issuer: Issuer, blobs: Blobs, signer: Signer
+) -> tuple[Loop, ...]:
+    """The background work that needs more than a database."""
+    return (
+        *keys_loops.loops(keyring),
+        *mails_loops.loops(db, keyring),
+        *recovery_loops.loops(keyring, issuer.issuer),
+        *exports_loops.loops(blobs),
+        *sealing.loops(signer, config.data_dir),
+    )
+
+
 @asynccontextmanager
 async def compose(
     config: Config, clock: Clock = system_clock, *, installed: Installed | None = None
@@ -195,8 +223,9 @@ async def compose(
     db = await Database.open(config.database_url, size=config.pool_size)
     try:
         installed = installed or await install(db, config, clock)
-        master = MasterKey.load(config.data_dir, config.master_key)
-        issuer = await Issuer.open(db, config, master.key, clock)
+        keyring = await Keyring.load(db, partial(MasterKey.load, config.data_dir, config.master_key))
+        signer, blob_key = await _own_secrets(db, keyring)
+        issuer = await Issuer.open(db, config, keyring, clock)
         services = Services(config=config, db=db, clock=clock)
         directory, clients = InProcessDirectory(db), InProcessClients()
         access = AccessResolver(db, directory, clock)
@@ -204,29 +233,40 @@ async def compose(
         blobs = Blobs(config.data_dir / "blobs")
         services.ports.update(
             {
+                Keyring: keyring,
                 Issuer: issuer,
                 Directory: directory,
                 Clients: clients,
                 AccessResolver: access,
-                Tenants: TenantsOfAccess(access, config.tenant),
-                SignedIn: FirstSignIn(services, access, clients),
+                Pages: Pages(config.public_url, await _page_key(db, keyring)),
+                Guesses: Guesses(),
+                **_answers_to_identity(services, access, clients),
                 Signals: signals,
                 Presence: presence,
                 Blobs: blobs,
-                BlobLinks: BlobLinks(config.public_url, master.key),
+                BlobLinks: BlobLinks(config.public_url, blob_key),
             }
         )
         contract = Contract.load(resource("contract"))
         operations = build(contract, OPERATION_MODULES)
-        organizations = {config.organization.lower(): installed.organization_id}
-        admitter = Admitter(contract, access, organizations, config.tenant)
-        turn = Turn(services, contract, operations, Authenticator(issuer, access), admitter)
-        owner = f"{socket.gethostname()}:{os.getpid()}"
-        loops = LoopRunner(db, (*LOOPS, *keys_loops.loops(master.key), *exports_loops.loops(blobs)), clock, owner)
+        services.ports[Registry] = Registry(contract, operations)
+        admitter = Admitter(contract, access, {config.organization.lower(): installed.organization_id}, config.tenant)
+        turn = Turn(
+            services,
+            contract,
+            operations,
+            Authenticator(issuer, partial(personal_tokens.authenticate, db), access),
+            admitter,
+            IdentityAdmitter(db, directory),
+        )
+        of_ports = _loops(config, db, keyring, issuer, blobs, signer)
+        loops = LoopRunner(db, (*LOOPS, *of_ports), clock, f"{socket.gethostname()}:{os.getpid()}")
+        keyring.start()
         try:
-            async with _background(db, signals, presence, access, loops):
+            async with _background(db, signals, presence, access, issuer, loops):
                 yield Composition(services, contract, operations, turn, loops, installed.organization_id)
         finally:
+            await keyring.close()
             await issuer.close()
     finally:
         await db.close()
@@ -234,10 +274,11 @@ async def compose(
 
 @asynccontextmanager
 async def _background(
-    db: Database, signals: Signals, presence: Presence, access: AccessResolver, loops: LoopRunner
+    db: Database, signals: Signals, presence: Presence, access: AccessResolver, issuer: Issuer, loops: LoopRunner
 ) -> AsyncIterator[None]:
     def access_changed(tenant_id: int) -> None:
         access.forget()
+        issuer.clients.forget()  # an application that came, changed or went is announced as such a change
         presence.forget_tenant(tenant_id)
 
     notifier = Notifier(db, signals, access_changed)

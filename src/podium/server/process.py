@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -24,7 +25,9 @@ from podium.kernel.clock import system_clock
 from podium.kernel.config import Config, ConfigError, resource
 from podium.kernel.db import Database
 from podium.kernel.errors import Unavailable
+from podium.kernel.keyring import Keyring
 from podium.kernel.migrate import MigrationError, migrate
+from podium.kernel.secrets import MasterKey, SecretError
 from podium.orchestrator.signals import Signals
 from podium.server.app import Front, make_app
 from podium.server.compose import Composition, Installed, compose, install
@@ -85,9 +88,13 @@ async def _install(config: Config) -> Installed:
         await migrate(config.database_url, resource("migrations"))
         db = await Database.open(config.database_url, size=2)
         try:
-            return await install(db, config, system_clock)
+            made = await install(db, config, system_clock)
+            await Keyring.load(db, partial(MasterKey.load, config.data_dir, config.master_key))
+            return made
         finally:
             await db.close()
+    except SecretError as error:
+        raise StartError(str(error)) from error
     except MigrationError as error:
         raise StartError(f"the database cannot be used: {error}") from error
     except Unavailable as error:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from podium.kernel.call import FileReply, Item, Page, Reply, Value
-from podium.kernel.errors import ApiError, Forbidden, Unauthenticated
+from podium.kernel.errors import ApiError, Forbidden, Unauthenticated, ValidationProblem
 
 JSON = "application/json; charset=utf-8"
 ODATA_JSON = "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8"
@@ -39,7 +39,8 @@ def result(value: object, status: int, base_url: str, *, is_odata: bool) -> Answ
         context = f'{{"@odata.context":"{base_url}/odata/$metadata#{value.type_name or _edm(value.value)}","value":'
         return Answer(status, kind, context.encode() + _encoder.encode(value.value) + b"}")
     if isinstance(value, Reply):
-        return Answer(value.status, value.content_type, value.body, tuple(value.headers.items()))
+        cookies = (("set-cookie", cookie) for cookie in value.cookies)
+        return Answer(value.status, value.content_type, value.body, (*value.headers.items(), *cookies))
     if isinstance(value, FileReply):
         return Answer(status, value.content_type, b"", (("content-disposition", disposition(value.file_name)),), value)
     return Answer(status, kind, _encoder.encode(value))
@@ -117,7 +118,9 @@ def identity_error(error: ApiError, trace_id: str) -> Answer:
         return Answer(403, JSON, b"", headers)
     type_ = f"https://tools.ietf.org/html/rfc7231#section-{_SECTIONS.get(error.status, '6.6')}"
     problem: dict[str, Any] = {}
-    if error.status == 400:
+    if isinstance(error, ValidationProblem):
+        problem["errors"] = error.errors
+    elif error.status == 400:
         problem["errors"] = {"": [error.message]}
     title = "One or more validation errors occurred." if error.status == 400 else _TITLES.get(error.status, "Error")
     problem |= {"type": type_, "title": title, "status": error.status}

@@ -23,12 +23,13 @@ class Disconnected(Exception):
 class Request:
     """One HTTP request. Header names are lower-case; of a repeated header the last one counts."""
 
-    __slots__ = ("_receive", "headers", "method", "path", "query_string", "trace_id")
+    __slots__ = ("_receive", "client_address", "headers", "method", "path", "query_string", "trace_id")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive
         self.method: str = scope["method"]
         self.path: str = scope["path"]
+        self.client_address: str = (scope.get("client") or ("",))[0]
         self.query_string: str = scope["query_string"].decode("latin-1")
         self.headers: Mapping[str, str] = {
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]

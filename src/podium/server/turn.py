@@ -10,23 +10,28 @@ import asyncpg
 import structlog
 
 from podium.identity.oidc.errors import OAuthError
-from podium.kernel import audit, outbox
+from podium.identity.results import Refused
+from podium.kernel import audit, newtonsoft, outbox
 from podium.kernel.call import Actor, Call, Services
-from podium.kernel.contract import Contract, Row
+from podium.kernel.contract import Contract, Param, Row
 from podium.kernel.errors import (
     ApiError,
+    BadRequest,
     Conflict,
     Forbidden,
     NotBuilt,
     NotFound,
     Unauthenticated,
+    ValidationProblem,
 )
 from podium.kernel.log import call_log
+from podium.kernel.newtonsoft.problems import shown
 from podium.kernel.operation import Operation
 from podium.kernel.validation import convert, decode
 from podium.server import addresses, metrics, render
 from podium.server.addresses import Address
 from podium.server.admit import Admission, Admitter
+from podium.server.admit_identity import IdentityAdmitter
 from podium.server.authenticate import NOT_AUTHENTICATED, Authenticator
 from podium.server.dispatch import Dispatcher, Found, MethodNotAllowed
 from podium.server.render import Answer
@@ -47,10 +52,12 @@ class Turn:
         operations: Iterable[Operation],
         authenticator: Authenticator,
         admitter: Admitter,
+        identity_admitter: IdentityAdmitter,
     ) -> None:
         self._services = services
         self._authenticator = authenticator
         self._admitter = admitter
+        self._identity_admitter = identity_admitter
         self._calls = call_log()
         bound = {operation.row.id: operation for operation in operations}
         self._routes = {
@@ -98,8 +105,12 @@ class Turn:
         if address.context == addresses.ORCHESTRATOR:
             await self._admit(call, row, address, bound_tenant)
             seen["tenant"] = call.tenant_id
-        elif actor.kind == "anonymous" and not self._admitter.gate(row).anonymous:
-            raise Unauthenticated(NOT_AUTHENTICATED)
+        else:
+            call.organization_id, call.reach = await self._identity_admitter.admit(
+                row, self._admitter.gate(row), address, actor, found.parameters
+            )
+            call.organization_name = address.organization or ""
+            call.tenant_name = address.tenant or ""
         arguments = await self._arguments(operation, found, call, request)
         value = await self._run(operation, call, arguments)
         base = f"{call.public_url}{address.prefix}"
@@ -123,6 +134,8 @@ class Turn:
             gone=request.gone,
             public_url=self._services.config.public_url,
             trace_id=request.trace_id,
+            query_string=request.query_string,
+            client_address=request.client_address,
             organization_id=actor.organization_id,
         )
 
@@ -149,21 +162,26 @@ class Turn:
     ) -> dict[str, object]:
         values: dict[str, object] = {}
         lowered = {name.lower(): value for name, value in call.query.items()} if operation.arguments else {}
+        is_identity = operation.row.context == addresses.IDENTITY
         for argument in operation.arguments:
             if argument.param.place == "path":
-                values[argument.name] = convert(found.parameters[argument.param.name], argument.param)
-                continue
-            text = lowered.get(argument.param.name.lower())
-            if text is None or text == "":
+                text: str | None = found.parameters[argument.param.name]
+            else:
+                text = lowered.get(argument.param.name.lower()) or None
+            if text is None:
                 values[argument.name] = argument.default
             else:
-                values[argument.name] = convert(text, argument.param)
+                values[argument.name] = (_converted if is_identity else convert)(text, argument.param)
         if operation.body is not None:
             raw = await request.body(self._services.config.body_limit_bytes)
-            if raw.strip() or not operation.body_optional:
-                values["body"] = decode(raw, operation.body, parameter=_parameter_name(operation))
-            else:
+            if operation.body_optional and not raw.strip():
                 values["body"] = None
+            elif is_identity:
+                if raw:
+                    newtonsoft.check_media_type(request.headers)
+                values["body"] = newtonsoft.decode(raw, operation.body)
+            else:
+                values["body"] = decode(raw, operation.body, parameter=_parameter_name(operation))
         return values
 
     async def _run(self, operation: Operation, call: Call, arguments: dict[str, object]) -> object:
@@ -191,6 +209,8 @@ class Turn:
             return Answer(
                 error.status, render.JSON, error.body(), (("cache-control", "no-store"), ("pragma", "no-cache"))
             )
+        if isinstance(error, Refused):
+            return Answer(400, render.JSON, error.body())
         if isinstance(
             error, asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError | asyncpg.SerializationError
         ):
@@ -225,6 +245,14 @@ class _NoConnection:
 
 
 _NO_CONNECTION: Any = _NoConnection()
+
+
+def _converted(text: str, param: Param) -> object:
+    """A parameter of the identity server; its refusal has the same shape for the path and the query."""
+    try:
+        return convert(text, param)
+    except (BadRequest, NotFound):
+        raise ValidationProblem({param.name: [f"The value '{shown(text)}' is not valid."]}) from None
 
 
 def _parameter_name(operation: Operation) -> str:

@@ -632,6 +632,7 @@ class Wire(Struct, kw_only=True, forbid_unknown_fields=True):
     """What every body has in common: members are given by name; a strict decoder refuses unknown ones."""
 
     REQUIRED: ClassVar[tuple[str, ...]] = ()
+    NOT_NULL: ClassVar[tuple[str, ...]] = ()
 
 
 class AccessToken(Wire, kw_only=True):
@@ -881,6 +882,7 @@ class AssetDeletedEvent(Wire, kw_only=True, rename="camel"):
 class AssetDto(Wire, kw_only=True, rename="pascal"):
     REQUIRED: ClassVar[tuple[str, ...]] = ("name", "value_scope")
 
+    allow_direct_api_access: bool | None | UnsetType = UNSET
     bool_value: bool | None | UnsetType = UNSET
     can_be_deleted: bool | None | UnsetType = UNSET
     creation_time: Instant | None | UnsetType = UNSET
@@ -967,7 +969,7 @@ class AssetUserValueDto(Wire, kw_only=True, rename="pascal"):
 
 
 class AssetsGetRobotByNameAndKeyRequest(Wire, kw_only=True, rename="camel"):
-    REQUIRED: ClassVar[tuple[str, ...]] = ("asset_name", "robot_key")
+    REQUIRED: ClassVar[tuple[str, ...]] = ("asset_name",)
 
     asset_name: TextFrom1 | None | UnsetType = UNSET
     robot_key: TextFrom1 | None | UnsetType = UNSET
@@ -4054,9 +4056,10 @@ class RobotAssetDto(Wire, kw_only=True, rename="pascal"):
     id: Int64 | None | UnsetType = UNSET
     int_value: Int32 | None | UnsetType = UNSET
     key_value_list: list[CustomKeyValuePair] | None | UnsetType = UNSET
-    name: TextFrom1To128 | None | UnsetType = UNSET
+    name: TextFrom1 | None | UnsetType = UNSET
+    secret_value: str | None | UnsetType = UNSET
     string_value: TextTo1000000 | None | UnsetType = UNSET
-    value_type: AssetType | None | UnsetType = UNSET
+    value_type: AssetDtoValueType | None | UnsetType = UNSET
 
 
 class RobotCommand(Wire, kw_only=True, rename="camel"):

@@ -34,6 +34,10 @@ class Asked:
     def json(self) -> Any:
         return json.loads(self.body)
 
+    @property
+    def form(self) -> dict[str, str]:
+        return dict(parse_qsl(self.body.decode()))
+
 
 @dataclass
 class Wire:
@@ -41,7 +45,7 @@ class Wire:
 
     url: str = ""
     asked: list[Asked] = field(default_factory=list)
-    answers: dict[tuple[str, str], tuple[int, Any]] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[int, Any] | Callable[[Asked], tuple[int, Any]]] = field(default_factory=dict)
     releases: list[dict[str, Any]] = field(default_factory=list)
     job_states: list[str] = field(default_factory=lambda: ["Running", "Running", "Successful"])
     lines: list[str] = field(default_factory=lambda: ["one", "two", "three"])
@@ -51,7 +55,8 @@ class Wire:
         """Status and body; the answers that a test set come first."""
         path = request.path.removeprefix(PREFIX)
         if (request.method, path) in self.answers:
-            return self.answers[request.method, path]
+            given = self.answers[request.method, path]
+            return given(request) if callable(given) else given
         if path == "/api/Account/Authenticate":
             right = request.json["password"] == "right"
             return (

@@ -23,16 +23,19 @@ from podium.identity.directory import Principal
 from podium.identity.issuer import Issuer
 from podium.identity.keys import actions as keys
 from podium.identity.oidc import api as oidc
+from podium.identity.oidc import discovery
 from podium.identity.oidc.errors import OAuthError
 from podium.identity.ports import SignedIn, TenantRef, Tenants
 from podium.kernel.call import Actor, Call, Reply, Services
 from podium.kernel.config import Config, resource
 from podium.kernel.contract import Contract
 from podium.kernel.db import Database, connect
+from podium.kernel.keyring import Keyring
 from podium.kernel.migrate import migrate
+from podium.kernel.secrets import MasterKey
 from podium.wire import LoginModel
 
-SEAL_KEY = bytes(range(32))
+MASTER = MasterKey(bytes(range(32)))
 APP_ID = "0f6c2c1e-5a3b-4f0e-9d55-6f2a4d3b1c01"
 APP_SECRET = "the-operators-own-secret"
 ADMIN_PASSWORD = "correct horse 7 battery"
@@ -81,6 +84,9 @@ class OneTenant:
             return None
         return TenantRef(TENANT_KEY, "default", self.organization_id)
 
+    async def of_organization(self, organization_id: UUID) -> list[TenantRef]:
+        return [TenantRef(TENANT_KEY, "default", organization_id)] if organization_id == self.organization_id else []
+
     async def signed_in(self, organization_id: UUID, tenant_key: UUID, principal: Principal) -> None:
         assert organization_id == self.organization_id
         self.seen.append(principal)
@@ -100,6 +106,7 @@ class Identity:
     config: Config
     clock: TestClock
     issuer: Issuer
+    keyring: Keyring
     made: Bootstrapped
     contract: Contract
     tenants: OneTenant
@@ -137,7 +144,7 @@ class Identity:
 
     async def get(self, path: str) -> Answer:
         """GET of a discovery document."""
-        handler = {"/.well-known/openid-configuration": oidc.configuration}.get(path, oidc.public_keys)
+        handler = {"/.well-known/openid-configuration": discovery.configuration}.get(path, discovery.public_keys)
         return _answer(await handler(self.call("GET", path, {}, b"")))
 
     async def sign_in(self, name: str, password: str, tenant: str = "default") -> Answer:
@@ -175,9 +182,10 @@ async def migrated(server_url: str) -> AsyncIterator[Database]:
 async def first_start(migrated: Database) -> Bootstrapped:
     """The first start, kept aside in the schema `kept`: hashes and keys take longer than a test."""
     await _empty(migrated)
+    keyring = await Keyring.load(migrated, lambda: MASTER)
     made = await bootstrap.ensure(migrated, CONFIG, START)
     async with migrated.transaction() as connection:
-        await keys.rotate(connection, SEAL_KEY, START)
+        await keys.rotate(connection, keyring, START)
         await connection.execute("CREATE SCHEMA kept")
         for table in TABLES:
             await connection.execute(f"CREATE TABLE kept.{table} AS TABLE identity.{table}")
@@ -226,6 +234,9 @@ async def identity(
         for table in TABLES:
             await connection.execute(f"INSERT INTO identity.{table} OVERRIDING SYSTEM VALUE TABLE kept.{table}")
         await connection.execute("SELECT setval(pg_get_serial_sequence('identity.client_secrets', 'id'), 1000)")
-    issuer = await Issuer.open(database, config, SEAL_KEY, clock)
-    yield Identity(database, config, clock, issuer, first_start, contract, OneTenant(first_start.organization_id))
+    keyring = await Keyring.load(database, lambda: MASTER)
+    issuer = await Issuer.open(database, config, keyring, clock)
+    yield Identity(
+        database, config, clock, issuer, keyring, first_start, contract, OneTenant(first_start.organization_id)
+    )
     await issuer.close()

@@ -31,9 +31,10 @@ from podium.identity.tokens.rules import SKEW_S
 from podium.identity.users.rules import User
 from podium.kernel.config import Config
 from podium.kernel.errors import Unauthenticated
-from podium.kernel.secrets import SecretError
+from podium.kernel.keyring import Keyring
+from podium.kernel.secrets import MasterKey, SecretError
 
-from .conftest import SEAL_KEY, START, Identity
+from .conftest import START, Identity
 
 ORGANIZATION = UUID(int=7)
 ANNA = User(ORGANIZATION, UUID(int=2), "anna", "anna@acme.test", "Anna", "Berg", None, True, None, False, None)
@@ -316,7 +317,7 @@ class TestEnd:
     async def test_a_revoked_token_is_refused_by_every_node(
         self, identity: Identity, good: str, kind: tokens.RevocationKind, name: str
     ) -> None:
-        other_node = await Issuer.open(identity.db, identity.config, SEAL_KEY, identity.clock)
+        other_node = await Issuer.open(identity.db, identity.config, identity.keyring, identity.clock)
         assert other_node.verify(good, START)
         revoked_at = identity.clock.forward(milliseconds=1)
         async with identity.db.acquire() as connection:
@@ -328,9 +329,22 @@ class TestEnd:
         with pytest.raises(Unauthenticated, match="revoked"):
             other_node.verify(good, revoked_at)
         later = identity.clock.forward(milliseconds=1)
-        fresh = identity.issuer.issue_user_token(ANNA, "client", ["OR.Jobs"], later, session_id=UUID(int=9))
+        fresh = identity.issuer.issue_user_token(ANNA, "client", ["OR.Jobs"], later, session_id=UUID(int=10))
         assert other_node.verify(fresh, later).subject == ANNA.id
         await other_node.close()
+
+    @pytest.mark.parametrize("kind", ["session", "grant", "token"])
+    async def test_what_never_comes_back_is_refused_whenever_it_was_made(
+        self, identity: Identity, kind: tokens.RevocationKind
+    ) -> None:
+        name, later = UUID(int=9), identity.clock.forward(seconds=1)
+        made = identity.issuer.issue_user_token(ANNA, "app", ["OR.Jobs"], later, session_id=name, grant_id=name)
+        other = identity.issuer.issue_user_token(ANNA, "app", ["OR.Jobs"], later, session_id=UUID(int=8))
+        jti = identity.issuer.verify(made, later).jti
+        identity.issuer.note_revoked(kind, jti if kind == "token" else str(name), START)
+        with pytest.raises(Unauthenticated, match="revoked"):
+            identity.issuer.verify(made, later)
+        assert identity.issuer.verify(other, later).subject == ANNA.id
 
     async def test_what_was_noted_before_its_commit_survives_a_reload(self, identity: Identity, good: str) -> None:
         async with identity.db.acquire() as connection:
@@ -347,12 +361,12 @@ class TestEnd:
 class TestRotation:
     async def rotate(self, identity: Identity) -> bool:
         async with identity.db.transaction() as connection:
-            return await keys.rotate(connection, SEAL_KEY, identity.clock())
+            return await keys.rotate(connection, identity.keyring, identity.clock())
 
     async def test_no_verification_fails_on_any_node_through_two_rotations(
         self, identity: Identity, database: Any, config: Config
     ) -> None:
-        slow = await Issuer.open(database, config, SEAL_KEY, identity.clock)
+        slow = await Issuer.open(database, config, identity.keyring, identity.clock)
         kids: set[str] = set()
         alive: list[tuple[str, datetime]] = []
         for _ in range(2 * LIFE.days + 3):
@@ -396,7 +410,7 @@ class TestRotation:
         self, database: Any, config: Config, identity: Identity
     ) -> None:
         await identity.run("DELETE FROM identity.signing_keys")
-        opened = [await Issuer.open(database, config, SEAL_KEY, identity.clock) for _ in range(2)]
+        opened = [await Issuer.open(database, config, identity.keyring, identity.clock) for _ in range(2)]
         assert len(await identity.run("SELECT kid FROM identity.signing_keys")) == 1
         assert opened[0].public_keys() == opened[1].public_keys()
         for one in opened:
@@ -408,4 +422,4 @@ class TestRotation:
 
     async def test_keys_sealed_with_another_master_key_stop_the_start(self, identity: Identity) -> None:
         with pytest.raises(SecretError):
-            await Issuer.open(identity.db, identity.config, bytes(32), identity.clock)
+            await Keyring.load(identity.db, lambda: MasterKey(bytes(32)))

@@ -48,6 +48,16 @@ class TestFirstStart:
         assert len(first.admin_password) >= 20
         assert (await bootstrap.ensure(database, unset, START)).admin_password is None
 
+    async def test_no_setting_shuts_the_administrator_out(self, identity: Identity) -> None:
+        await identity.run(
+            "INSERT INTO identity.settings (organization_id, key, key_key, value, updated_at)"
+            " VALUES ($1, $2, lower($2), 'true', $3)",
+            identity.made.organization_id,
+            "Auth.RestrictBasicAuthentication",
+            START,
+        )
+        assert (await identity.sign_in("admin", ADMIN_PASSWORD)).status == 200
+
     async def test_a_given_password_is_not_told(self, identity: Identity) -> None:
         assert identity.made.admin_password is None
 

@@ -180,8 +180,14 @@ class TestDiscovery:
         assert document["issuer"] == "https://podium.test/identity_"
         assert document["token_endpoint"] == "https://podium.test/identity_/connect/token"
         assert document["jwks_uri"] == "https://podium.test/identity_/.well-known/openid-configuration/jwks"
-        assert set(document["grant_types_supported"]) == {"client_credentials", "refresh_token"}
-        assert "authorization_endpoint" not in document
+        assert set(document["grant_types_supported"]) == {
+            "authorization_code",
+            "client_credentials",
+            "refresh_token",
+            "urn:ietf:params:oauth:grant-type:device_code",
+        }
+        assert document["code_challenge_methods_supported"] == ["S256"]
+        assert "check_session_iframe" not in document
 
     async def test_200_the_keys(self, identity: Identity) -> None:
         [key] = (await identity.get("/.well-known/openid-configuration/jwks")).body["keys"]

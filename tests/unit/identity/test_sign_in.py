@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podium.identity.users import store
 from podium.identity.users.passwords import MAX_WAITING, Passwords
 from podium.identity.users.rules import Attempt, Failures, Lockout, LoginResult, after_failure
+from podium.identity.users.sign_in import store
 from podium.kernel.errors import Unavailable
 
 from .conftest import ADMIN_PASSWORD, TENANT_KEY, Answer, Identity

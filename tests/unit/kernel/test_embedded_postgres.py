@@ -103,6 +103,16 @@ def test_starting_twice_is_starting_once(postgres: EmbeddedPostgres) -> None:
     assert (postgres.start(), postmaster_pid(postgres)) == (url, pid)
 
 
+def test_a_command_beside_the_server_finds_its_database_and_leaves_it_alone(postgres: EmbeddedPostgres) -> None:
+    other = EmbeddedPostgres(postgres.folder)
+    assert other.running_url() is None
+    url = postgres.start()
+    assert other.running_url() == url
+    assert asked(url, "SELECT 1") == 1
+    other.stop()
+    assert postgres.running
+
+
 def test_the_next_server_takes_up_the_postmaster_of_a_killed_one_and_ends_it(postgres: EmbeddedPostgres) -> None:
     killed = subprocess.run([sys.executable, "-c", KILLED_SERVER, str(postgres.folder)])
     assert killed.returncode == -signal.SIGKILL

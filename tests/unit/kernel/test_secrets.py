@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.kernel import secrets
-from podium.kernel.secrets import MasterKey, SecretError, new_data_key, open_, seal, unwrap, wrap
+from podium.kernel.secrets import MasterKey, SecretError, key_id, key_id_of, new_data_key, open_, seal, unwrap, wrap
 
 KEY = bytes(range(32))
-PLACE: dict[str, Any] = {"tenant": 1, "table": "assets", "row": 7, "column": "value"}
+PLACE: dict[str, Any] = {"owner": 1, "table": "assets", "row": 7, "column": "value"}
 
 
-@given(text=st.text(), tenant=st.integers(0), table=st.text(), row=st.integers() | st.uuids(), column=st.text())
-def test_a_sealed_value_opens_at_its_place(text: str, tenant: int, table: str, row: Any, column: str) -> None:
-    place: dict[str, Any] = {"tenant": tenant, "table": table, "row": row, "column": column}
+@given(
+    text=st.text(), owner=st.integers(0) | st.uuids(), table=st.text(), row=st.integers() | st.uuids(), column=st.text()
+)
+def test_a_sealed_value_opens_at_its_place(text: str, owner: Any, table: str, row: Any, column: str) -> None:
+    place: dict[str, Any] = {"owner": owner, "table": table, "row": row, "column": column}
     assert open_(KEY, seal(KEY, text, **place), **place) == text
 
 
@@ -45,7 +47,7 @@ def test_a_shortened_value_does_not_open(length: int) -> None:
 
 @pytest.mark.parametrize(
     "elsewhere",
-    [{"tenant": 2}, {"table": "settings"}, {"row": 8}, {"column": "other"}, {"table": "assets7", "row": ""}],
+    [{"owner": 2}, {"table": "settings"}, {"row": 8}, {"column": "other"}, {"table": "assets7", "row": ""}],
 )
 def test_a_value_copied_elsewhere_does_not_open(elsewhere: dict[str, Any]) -> None:
     with pytest.raises(SecretError, match="belongs elsewhere"):
@@ -53,9 +55,9 @@ def test_a_value_copied_elsewhere_does_not_open(elsewhere: dict[str, Any]) -> No
 
 
 def test_places_that_read_the_same_are_different() -> None:
-    sealed = seal(KEY, "text", tenant=1, table="a", row="bc", column="d")
+    sealed = seal(KEY, "text", owner=1, table="a", row="bc", column="d")
     with pytest.raises(SecretError):
-        open_(KEY, sealed, tenant=1, table="ab", row="c", column="d")
+        open_(KEY, sealed, owner=1, table="ab", row="c", column="d")
 
 
 def test_another_key_does_not_open() -> None:
@@ -69,20 +71,26 @@ def test_two_seals_of_the_same_text_differ_and_do_not_show_it() -> None:
     assert b"plain text" not in first
 
 
-def test_a_data_key_is_wrapped_for_one_tenant_and_one_master_key() -> None:
+def test_a_data_key_is_wrapped_under_its_id_for_one_master_key() -> None:
     master, key = MasterKey(KEY), new_data_key()
-    wrapped = wrap(master, key, tenant=1)
-    assert unwrap(master, wrapped, tenant=1) == key
+    wrapped = wrap(master, key)
+    assert unwrap(master, wrapped, key_id(key)) == key
     assert key not in wrapped
     with pytest.raises(SecretError):
-        unwrap(master, wrapped, tenant=2)
+        unwrap(master, wrapped, key_id(new_data_key()))
     with pytest.raises(SecretError):
-        unwrap(MasterKey(new_data_key()), wrapped, tenant=1)
+        unwrap(MasterKey(new_data_key()), wrapped, key_id(key))
+
+
+def test_a_sealed_value_names_its_key_without_telling_it() -> None:
+    sealed = seal(KEY, "text", **PLACE)
+    assert key_id_of(sealed) == key_id(KEY) == MasterKey(KEY).id
+    assert KEY not in sealed
 
 
 def test_a_wrapped_key_is_not_a_value() -> None:
     with pytest.raises(SecretError):
-        open_(KEY, wrap(MasterKey(KEY), new_data_key(), tenant=1), **PLACE)
+        open_(KEY, wrap(MasterKey(KEY), new_data_key()), **PLACE)
 
 
 class TestMasterKey:

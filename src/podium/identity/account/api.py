@@ -7,9 +7,11 @@ import msgspec
 from podium.identity.directory import Principal
 from podium.identity.issuer import Issuer
 from podium.identity.ports import SignedIn, TenantRef, Tenants
+from podium.identity.second_factors.actions import has_any
+from podium.identity.settings.actions import sign_in_policy
 from podium.identity.tokens.rules import CLASSIC_CLIENT
 from podium.identity.users.actions import check_password
-from podium.identity.users.rules import Attempt, User
+from podium.identity.users.rules import Attempt, User, is_password_due
 from podium.kernel.call import Call, Reply, given
 from podium.kernel.errors import BadRequest, Code
 from podium.kernel.operation import operation
@@ -18,6 +20,7 @@ from podium.wire import LoginModel
 SCOPE = "OrchestratorApiUserAccess"
 REFUSED = "Invalid credentials, failed to login."
 PASSWORD_DUE = "The password must be changed before it can be used here."  # noqa: S105
+SECOND_FACTOR = "A second factor is needed, which cannot be asked for here. Sign in by a browser."
 
 
 # A refusal must be counted, so there is no transaction of the call; and no connection waits while a hash is computed.
@@ -26,7 +29,7 @@ async def authenticate(call: Call, body: LoginModel) -> Reply:
     """A user token with every Orchestrator scope.
 
     Every refusal is the same answer after the same work, whether the tenant, the user or the password is wrong or the
-    account is closed. Only a right password is told that it is due.
+    account is closed. Only who has the right password is told that it is due, or not enough.
     """
     issuer = call.port(Issuer)
     tenant = await _tenant(call, given(body.tenancy_name, "").strip())
@@ -34,13 +37,15 @@ async def authenticate(call: Call, body: LoginModel) -> Reply:
     if not name or not password:
         missing = "password" if name else "usernameOrEmailAddress"
         raise BadRequest(f"{missing} must not be empty.")
-    attempt = Attempt(name, client_name="Classic", browser=call.headers.get("user-agent", "")[:256] or None)
+    browser = call.headers.get("user-agent", "")[:256] or None
+    attempt = Attempt(name, call.client_address or None, "Classic", browser)
     organization_id = tenant.organization_id if tenant else None
     _, user = await check_password(call.services.db, issuer.passwords, organization_id, attempt, password, call.now)
     if user is None or tenant is None:
         return _refusal(call, REFUSED)
-    if user.must_change_password:
-        return _refusal(call, PASSWORD_DUE)
+    missing_step = await _missing_step(call, user)
+    if missing_step is not None:
+        return _refusal(call, missing_step)
     await call.port(SignedIn).signed_in(user.organization_id, tenant.key, _principal(user))
     token = issuer.issue_user_token(user, CLASSIC_CLIENT, [SCOPE], call.now, tenant_key=tenant.key)
     answer = {
@@ -52,6 +57,16 @@ async def authenticate(call: Call, body: LoginModel) -> Reply:
         "__abp": True,
     }
     return Reply(200, msgspec.json.encode(answer), headers={"cache-control": "no-store"})
+
+
+async def _missing_step(call: Call, user: User) -> str | None:
+    """What a browser would ask for after the right password; None: nothing."""
+    async with call.services.db.acquire() as db:
+        policy = await sign_in_policy(db, user.organization_id)
+        needs_more = policy.requires_second_factor or await has_any(db, user.organization_id, user.id)
+    if is_password_due(user, policy.password, call.now):
+        return PASSWORD_DUE
+    return SECOND_FACTOR if needs_more else None
 
 
 async def _tenant(call: Call, name: str) -> TenantRef | None:

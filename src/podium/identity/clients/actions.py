@@ -35,6 +35,7 @@ class KnownClients:
         self._db = db
         self._clients: dict[str, tuple[datetime, Client]] = {}
         self._redirects: tuple[datetime, list[str]] | None = None
+        self._changes = 0
 
     async def find(self, client_id: str, now: datetime) -> Client | None:
         """The client of that id, compared as it is; None when there is none. Unknown ids are not remembered."""
@@ -43,8 +44,11 @@ class KnownClients:
         known = self._clients.get(client_id)
         if known is not None and timedelta() <= now - known[0] < self.TTL:
             return known[1]
+        changes = self._changes
         async with self._db.acquire() as connection:
             client = await store.find(connection, client_id)
+        if changes != self._changes:
+            return client  # it may have been read before the change that made everything to be forgotten
         if client is None:
             self._clients.pop(client_id, None)
             return None
@@ -61,9 +65,10 @@ class KnownClients:
         return is_allowed_origin(origin, self._redirects[1])
 
     def forget(self) -> None:
-        """Read every client anew, after a change on this node."""
+        """Read every client anew, after a change."""
         self._clients.clear()
         self._redirects = None
+        self._changes += 1
 
 
 async def ensure_built_in_client(db: Connection, now: datetime) -> None:

@@ -26,18 +26,27 @@ _ORCHESTRATOR = (
     " Machines ML Monitoring Queues Robots Settings Tasks TestDataQueues TestSetExecutions TestSetSchedules TestSets"
     " Users Webhooks"
 )
-_PLATFORM = "Audit Group License MessageTemplate OAuthApp RobotAccount Setting User UserLoginAttempt"
+_PLATFORM = "Audit AuthSetting Group License MessageTemplate OAuthApp RobotAccount Setting User UserLoginAttempt"
 
 ORCHESTRATOR_SCOPES = tuple(f"OR.{name}" for name in _ORCHESTRATOR.split())
 PLATFORM_SCOPES = tuple(f"PM.{name}" for name in _PLATFORM.split())
-APPLICATION_SCOPES = (*ORCHESTRATOR_SCOPES, *PLATFORM_SCOPES, "OR.Default")
+
+MARKER_SCOPE = "OR.Default"
+"""Limits nothing and gives nothing: rights come from the application's roles (decision 33). No user scope."""
+
+APPLICATION_SCOPES = (*ORCHESTRATOR_SCOPES, *PLATFORM_SCOPES, MARKER_SCOPE)
 """Bare names; each but OR.Default covers its `.Read` and `.Write`."""
+
+WIDTHS = ("", ".Read", ".Write")
+
+USER_SCOPES = frozenset(f"{family}{width}" for family in (*ORCHESTRATOR_SCOPES, *PLATFORM_SCOPES) for width in WIDTHS)
+"""What an application or a personal token may have to speak for a user."""
 
 OPENID_SCOPES = ("openid", "profile", "email", "offline_access")
 
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]{1,200}")  # RFC 6749, appendix A.4
 _MAX_SCOPES = 200
-_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NO_HASH = bytes(32)
 
 
@@ -62,6 +71,8 @@ class Client(NamedTuple):
     user_scopes: tuple[str, ...]
     takes_any_scope: bool
     secrets: tuple[Secret, ...]
+    post_logout_uris: tuple[str, ...] = ()
+    requires_consent: bool = False
 
 
 class ScopeRefused(Exception):
@@ -138,7 +149,7 @@ def is_allowed_origin(origin: str, redirect_uris: Iterable[str]) -> bool:
         known = _origin(uri)
         if known is None:
             continue
-        if asked == known or (asked[1] in _LOOPBACK and asked[:2] == known[:2]):
+        if asked == known or (asked[1] in LOOPBACK and asked[:2] == known[:2]):
             return True
     return False
 

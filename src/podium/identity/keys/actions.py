@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import (
 from podium.identity.keys import store
 from podium.identity.keys.rules import KeyDates, next_key
 from podium.kernel.db import Connection
-from podium.kernel.secrets import open_, seal
+from podium.kernel.keyring import Keyring
 
 BITS = 2048
+TABLE = "identity.signing_keys"
 
 
 class SigningKey(NamedTuple):
@@ -35,7 +36,7 @@ class SigningKey(NamedTuple):
     jwk: dict[str, str]
 
 
-async def rotate(db: Connection, seal_key: bytes, now: datetime) -> bool:
+async def rotate(db: Connection, keyring: Keyring, now: datetime) -> bool:
     """Make the key that is due, if one is; true when it was made. In the caller's transaction; one node at a time."""
     await store.lock_rotation(db)
     rows = await store.verifying(db, now)
@@ -45,7 +46,7 @@ async def rotate(db: Connection, seal_key: bytes, now: datetime) -> bool:
     private = await asyncio.to_thread(generate_private_key, 65537, BITS)
     kid = _thumbprint(private.public_key())
     pem = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
-    sealed = seal(seal_key, pem, tenant=0, table="identity.signing_keys", row=kid, column="sealed")
+    sealed = keyring.seal(pem, owner=0, table=TABLE, row=kid, column="sealed")
     await store.retire_all(db, due.predecessors_until)
     await store.add(db, kid, sealed, now, due.active_from)
     await store.forget_retired(db, now)
@@ -53,23 +54,23 @@ async def rotate(db: Connection, seal_key: bytes, now: datetime) -> bool:
 
 
 async def load(
-    db: Connection, seal_key: bytes, now: datetime, known: tuple[SigningKey, ...] = ()
+    db: Connection, keyring: Keyring, now: datetime, known: tuple[SigningKey, ...] = ()
 ) -> tuple[SigningKey, ...]:
     """Every key whose signatures hold, oldest first. Those known already are not opened again.
 
-    Raises SecretError when the keys were sealed with another master key.
+    Raises SecretError when the keys were sealed with keys that are not in the ring.
     """
     before = {key.dates.kid: key for key in known}
     found = []
     for row in await store.verifying(db, now):
         dates = KeyDates(row["kid"], row["active_from"], row["retired_at"])
         old = before.get(dates.kid)
-        found.append(old._replace(dates=dates) if old else _opened(dates, row["sealed"], seal_key))
+        found.append(old._replace(dates=dates) if old else _opened(dates, row["sealed"], keyring))
     return tuple(found)
 
 
-def _opened(dates: KeyDates, sealed: bytes, seal_key: bytes) -> SigningKey:
-    pem = open_(seal_key, sealed, tenant=0, table="identity.signing_keys", row=dates.kid, column="sealed")
+def _opened(dates: KeyDates, sealed: bytes, keyring: Keyring) -> SigningKey:
+    pem = keyring.open(sealed, owner=0, table=TABLE, row=dates.kid, column="sealed")
     private = load_pem_private_key(pem.encode(), None)
     assert isinstance(private, RSAPrivateKey)
     public = private.public_key()

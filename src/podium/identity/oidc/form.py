@@ -25,6 +25,11 @@ class Credentials(NamedTuple):
 
 async def read_form(call: Call) -> dict[str, str]:
     """The fields of the body. Raises OAuthError for another media type, a field given twice, bad UTF-8."""
+    return parse_form(await read_body(call))
+
+
+async def read_body(call: Call) -> bytes:
+    """The body of a form as it was sent. Raises OAuthError for another media type or too much of it."""
     media_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media_type != FORM:
         raise OAuthError("invalid_request", f"The body must be {FORM}.")
@@ -33,7 +38,7 @@ async def read_form(call: Call) -> dict[str, str]:
         pieces += piece
         if len(pieces) > MAX_BYTES:
             raise OAuthError("invalid_request", f"The body is larger than {MAX_BYTES} bytes.")
-    return parse_form(bytes(pieces))
+    return bytes(pieces)
 
 
 def parse_form(body: bytes) -> dict[str, str]:

@@ -15,6 +15,9 @@ RESERVED_NAMES = frozenset(
 ) | frozenset(("healthz", "readyz", "livez", "metrics", "console", "host"))
 """First path segments that an organization or tenant cannot have."""
 
+LANGUAGES = ("en", "de", "es", "es-mx", "fr", "ja", "ko", "pt", "pt-br", "ru", "tr", "zh-cn", "zh-tw")
+"""The published codes."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 

@@ -11,12 +11,13 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from podium.identity.tokens import store
-from podium.identity.tokens.rules import FAMILY_LIFE, SKEW_S, RefreshToken, Renewal, judge_renewal
+from podium.identity.tokens.rules import FAMILY_LIFE, SKEW_S, RefreshToken, Renewal, agreement, judge_renewal
 from podium.identity.tokens.store import Family
 from podium.kernel.db import Connection
 from podium.kernel.ids import uuid7
 
-RevocationKind = Literal["subject", "session", "client"]
+RevocationKind = Literal["subject", "session", "client", "agreement", "grant", "token"]
+"""`agreement`: what a client holds of one user; `grant`: what came of one authorization; `token`: one, by its `jti`."""
 
 _TOKEN_BYTES = 64  # organization (16), family (16), secret (32)
 _TOKEN_CHARACTERS = 86
@@ -25,12 +26,13 @@ _TOKEN_CHARACTERS = 86
 class Renewed(NamedTuple):
     """What came of a refresh token. `family` None: refused. `token`: the next one, None unless renewed.
 
-    `ended_family`: this very use ended the family, which is to be audited.
+    `ended_family`: this very use ended that family of `organization_id`, which is to be audited.
     """
 
     family: Family | None
     token: str | None
     ended_family: UUID | None = None
+    organization_id: UUID | None = None
 
 
 async def start_family(
@@ -43,17 +45,23 @@ async def start_family(
     *,
     session_id: UUID | None = None,
     authenticated_at: datetime | None = None,
+    methods: tuple[str, ...] = ("pwd",),
+    grant_id: UUID | None = None,
 ) -> str:
-    """The first refresh token of a sign-in; 60 days from now the last one ends."""
+    """The first refresh token of a sign-in; 60 days from now the last one ends.
+
+    `methods`: how the user proved himself. `grant_id` becomes the family's id, which its access tokens carry.
+    """
     family = Family(
         organization_id,
-        uuid7(),
+        grant_id or uuid7(),
         client_id,
         subject,
         session_id,
         scopes,
         authenticated_at or now,
         now + FAMILY_LIFE,
+        list(methods),
     )
     await store.start_family(db, family)
     return await _add_token(db, family, now)
@@ -82,7 +90,7 @@ async def renew(db: Connection, presented: str, client_id: str, now: datetime) -
     verdict = judge_renewal(state, client_id, now)
     if verdict is Renewal.REUSED:
         ended = await store.revoke_family(db, family.organization_id, family.id, now)
-        return Renewed(None, None, family.id if ended else None)
+        return Renewed(None, None, family.id if ended else None, family.organization_id)
     if verdict is Renewal.REFUSE:
         return Renewed(None, None)
     successor = await _add_token(db, family, now)
@@ -95,9 +103,46 @@ async def end_family(db: Connection, organization_id: UUID, family_id: UUID, now
     await store.revoke_family(db, organization_id, family_id, now)
 
 
-async def end_all_of_user(db: Connection, organization_id: UUID, user_id: UUID, now: datetime, lifetime_s: int) -> None:
-    """End everything that lets a user in: refresh tokens now, access tokens as `revoke` says."""
-    await store.revoke_families_of_subject(db, organization_id, user_id, now)
+async def end_grant(db: Connection, organization_id: UUID, grant_id: UUID, now: datetime, lifetime_s: int) -> None:
+    """End what came of one authorization: its refresh tokens, if it has any, and its access tokens."""
+    await store.revoke_family(db, organization_id, grant_id, now)
+    await revoke(db, "grant", str(grant_id), now, lifetime_s)
+
+
+async def end_families_of_session(db: Connection, organization_id: UUID, session_id: UUID, now: datetime) -> None:
+    """No refresh token that came of a browser session is renewed any more."""
+    await store.revoke_families_of_session(db, organization_id, session_id, now)
+
+
+async def find_family(db: Connection, presented: str, now: datetime) -> Family | None:
+    """The family of a refresh token that could be renewed now; None for any other text."""
+    parts = _parse(presented)
+    return await store.live_family(db, *parts, _hash(presented), now) if parts else None
+
+
+async def end_presented(
+    db: Connection, presented: str, client_id: str, now: datetime, lifetime_s: int
+) -> Family | None:
+    """End the authorization that a refresh token of the client belongs to, spent or not; its family.
+
+    None, and nothing ends, for any other text and for another client's token.
+    """
+    parts = _parse(presented)
+    family = await store.lock_family(db, *parts) if parts else None
+    if family is None or family.client_id != client_id or await store.token(db, family, _hash(presented)) is None:
+        return None
+    await end_grant(db, family.organization_id, family.id, now, lifetime_s)
+    return family
+
+
+async def end_all_of_user(
+    db: Connection, organization_id: UUID, user_id: UUID, now: datetime, lifetime_s: int, *, but: UUID | None = None
+) -> None:
+    """End everything that lets a user in: refresh tokens now, access tokens as `revoke` says.
+
+    `but`: a browser session whose refresh tokens stay.
+    """
+    await store.revoke_families_of_subject(db, organization_id, user_id, now, but)
     await revoke(db, "subject", str(user_id), now, lifetime_s)
 
 
@@ -107,8 +152,16 @@ async def end_all_of_client(db: Connection, client_id: str, now: datetime, lifet
     await revoke(db, "client", client_id, now, lifetime_s)
 
 
+async def end_agreement(
+    db: Connection, organization_id: UUID, user_id: UUID, client_id: str, now: datetime, lifetime_s: int
+) -> None:
+    """End everything that a client holds of one user: refresh tokens now, access tokens as `revoke` says."""
+    await store.revoke_families_of_agreement(db, organization_id, user_id, client_id, now)
+    await revoke(db, "agreement", agreement(user_id, client_id), now, lifetime_s)
+
+
 async def revoke(db: Connection, kind: RevocationKind, name: str, now: datetime, lifetime_s: int) -> None:
-    """End the access tokens made until now for a user (GUID), session or client id.
+    """End the access tokens made until now for a user (GUID), session, client id or grant, or the one of a `jti`.
 
     Every node refuses them within seconds; the caller's node at once after `Issuer.note_revoked`. `lifetime_s`: how
     long access tokens live, after which the entry is not needed any more.

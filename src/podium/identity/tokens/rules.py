@@ -34,7 +34,8 @@ class Claims(NamedTuple):
 
     `subject`: GUID of the user or application, None for machines. `exp`: seconds since 1970. `issued_ms`:
     milliseconds since 1970, against which revocations are compared. `tenant_key`: the tenant of a classic sign-in,
-    for calls whose address and headers name none.
+    for calls whose address and headers name none. `grant_id`: the authorization that it came of, None for those of
+    programs and classic sign-ins.
     """
 
     subject: UUID | None
@@ -50,6 +51,7 @@ class Claims(NamedTuple):
     is_classic: bool
     issued_ms: int
     tenant_key: UUID | None = None
+    grant_id: str | None = None
 
 
 def audience(scopes: Iterable[str], issuer: str) -> list[str]:
@@ -106,6 +108,7 @@ def read_claims(said: object, issuer: str, now_s: float) -> Claims:
         is_classic=client_id == CLASSIC_CLIENT,
         issued_ms=_milliseconds(jti),
         tenant_key=_guid(claims, "tenant_key") if "tenant_key" in claims else None,
+        grant_id=_text(claims, "grant_id", "") or None,
     )
 
 
@@ -184,3 +187,8 @@ def judge_renewal(token: RefreshToken, client_id: str, now: datetime) -> Renewal
     if in_grace and token.superseded_at is None and not token.is_successor_used:
         return Renewal.AGAIN
     return Renewal.REUSED
+
+
+def agreement(user_id: UUID, client_id: str) -> str:
+    """The name of what a client holds of a user, in the record of what was revoked."""
+    return f"{user_id}:{client_id}"

@@ -22,19 +22,29 @@ class Family(NamedTuple):
     scopes: list[str]
     authenticated_at: datetime
     expires_at: datetime
+    methods: list[str]
     revoked_at: datetime | None = None
 
 
 START_FAMILY = """
 INSERT INTO identity.refresh_families
-  (organization_id, id, client_id, subject, session_id, scopes, authenticated_at, expires_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+  (organization_id, id, client_id, subject, session_id, scopes, authenticated_at, expires_at, methods)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 """
 
 # Everything that changes a family or its tokens locks the family first: no two renewals at once, and no deadlock.
 LOCK_FAMILY = """
-SELECT organization_id, id, client_id, subject, session_id, scopes, authenticated_at, expires_at, revoked_at
+SELECT organization_id, id, client_id, subject, session_id, scopes, authenticated_at, expires_at, methods, revoked_at
   FROM identity.refresh_families WHERE organization_id = $1 AND id = $2 FOR UPDATE
+"""
+
+LIVE_FAMILY = """
+SELECT f.organization_id, f.id, f.client_id, f.subject, f.session_id, f.scopes, f.authenticated_at, f.expires_at,
+       f.methods, f.revoked_at
+  FROM identity.refresh_families f
+  JOIN identity.refresh_tokens t ON (t.organization_id, t.family_id) = (f.organization_id, f.id)
+ WHERE f.organization_id = $1 AND f.id = $2 AND t.token_hash = $3 AND f.revoked_at IS NULL AND f.expires_at > $4
+   AND t.used_at IS NULL AND t.superseded_at IS NULL
 """
 
 STATE = """
@@ -66,11 +76,22 @@ RETURNING true
 REVOKE_FAMILIES_OF_SUBJECT = """
 UPDATE identity.refresh_families SET revoked_at = $3
  WHERE organization_id = $1 AND subject = $2 AND revoked_at IS NULL
+   AND ($4::uuid IS NULL OR session_id IS DISTINCT FROM $4::uuid)
+"""
+
+REVOKE_FAMILIES_OF_SESSION = """
+UPDATE identity.refresh_families SET revoked_at = $3
+ WHERE organization_id = $1 AND session_id = $2 AND revoked_at IS NULL
 """
 
 REVOKE_FAMILIES_OF_CLIENT = (
     "UPDATE identity.refresh_families SET revoked_at = $2 WHERE client_id = $1 AND revoked_at IS NULL"
 )
+
+REVOKE_FAMILIES_OF_AGREEMENT = """
+UPDATE identity.refresh_families SET revoked_at = $4
+ WHERE organization_id = $1 AND subject = $2 AND client_id = $3 AND revoked_at IS NULL
+"""
 
 REVOKE = """
 INSERT INTO identity.revocations (kind, name, revoked_at, until) VALUES ($1, $2, $3, $4)
@@ -95,7 +116,7 @@ SELECT (SELECT count(*) FROM families) + (SELECT count(*) FROM revocations)
 
 async def start_family(db: Connection, family: Family) -> None:
     """Keep a new family, without a token yet."""
-    await db.execute(START_FAMILY, *family[:8])
+    await db.execute(START_FAMILY, *family[:9])
 
 
 async def lock_family(db: Connection, organization_id: UUID, family_id: UUID) -> Family | None:
@@ -126,14 +147,36 @@ async def revoke_family(db: Connection, organization_id: UUID, family_id: UUID, 
     return bool(await db.fetchval(REVOKE_FAMILY, organization_id, family_id, now))
 
 
-async def revoke_families_of_subject(db: Connection, organization_id: UUID, subject: UUID, now: datetime) -> None:
-    """End every family of a user."""
-    await db.execute(REVOKE_FAMILIES_OF_SUBJECT, organization_id, subject, now)
+async def live_family(
+    db: Connection, organization_id: UUID, family_id: UUID, token_hash: bytes, now: datetime
+) -> Family | None:
+    """The family, if it has not ended and the token is the one that leads on."""
+    row = await db.fetchrow(LIVE_FAMILY, organization_id, family_id, token_hash, now)
+    return Family(**dict(row)) if row else None
+
+
+async def revoke_families_of_subject(
+    db: Connection, organization_id: UUID, subject: UUID, now: datetime, but: UUID | None
+) -> None:
+    """End every family of a user, but for those of one session."""
+    await db.execute(REVOKE_FAMILIES_OF_SUBJECT, organization_id, subject, now, but)
+
+
+async def revoke_families_of_session(db: Connection, organization_id: UUID, session_id: UUID, now: datetime) -> None:
+    """End every family of a browser session."""
+    await db.execute(REVOKE_FAMILIES_OF_SESSION, organization_id, session_id, now)
 
 
 async def revoke_families_of_client(db: Connection, client_id: str, now: datetime) -> None:
     """End every family that a client holds."""
     await db.execute(REVOKE_FAMILIES_OF_CLIENT, client_id, now)
+
+
+async def revoke_families_of_agreement(
+    db: Connection, organization_id: UUID, subject: UUID, client_id: str, now: datetime
+) -> None:
+    """End every family that a client holds of one user."""
+    await db.execute(REVOKE_FAMILIES_OF_AGREEMENT, organization_id, subject, client_id, now)
 
 
 async def revoke(db: Connection, kind: str, name: str, now: datetime, until: datetime) -> None:

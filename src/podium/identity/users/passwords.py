@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Collection
 
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import InvalidHashError, VerificationError
+from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # it has no stubs
 
+from podium.identity.users.rules import MAX_PASSWORD_CHARACTERS
 from podium.kernel.errors import Unavailable
-
-MAX_CHARACTERS = 256
-"""Longer passwords are never right; hashing them would let a stranger choose the price."""
 
 AT_ONCE = 2
 MAX_WAITING = 200
+
+MAX_ESTIMATED_CHARACTERS = 72
+"""What the estimator takes at most; its time grows with the square of the length (0.15 s for the worst)."""
+
+LEAST_SCORE = 2
+"""0 and 1: fewer than a million guesses find the password, beginning with the most common ones."""
 
 
 class Passwords:
@@ -47,10 +53,17 @@ class Passwords:
         self._waiting += 1
         try:
             async with self._slots:
-                is_right = await asyncio.to_thread(self._check, stored or self._nobodys, password[:MAX_CHARACTERS])
+                is_right = await asyncio.to_thread(
+                    self._check, stored or self._nobodys, password[:MAX_PASSWORD_CHARACTERS]
+                )
         finally:
             self._waiting -= 1
-        return is_right and stored is not None and len(password) <= MAX_CHARACTERS
+        return is_right and stored is not None and len(password) <= MAX_PASSWORD_CHARACTERS
+
+    async def is_common(self, password: str, about: Collection[str] = ()) -> bool:
+        """Whether it is among what everybody tries first, or made of what is known `about` the user."""
+        async with self._slots:
+            return await asyncio.to_thread(_is_common, password[:MAX_ESTIMATED_CHARACTERS], list(about))
 
     def is_outdated(self, stored: str) -> bool:
         """Whether the hash was made with other costs than today's."""
@@ -61,3 +74,11 @@ class Passwords:
             return self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
             return False
+
+
+def _is_common(password: str, about: list[str]) -> bool:
+    if not password:
+        return False  # what it lacks is said by other rules
+    known = [text[:MAX_ESTIMATED_CHARACTERS] for text in about if text]
+    score: int = zxcvbn(password, user_inputs=known)["score"]
+    return score < LEAST_SCORE

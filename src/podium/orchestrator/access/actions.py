@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from uuid import UUID
 
@@ -71,4 +72,20 @@ async def join_folder(
     """Make a user a member of a folder and add these roles to those it has there."""
     await db.execute(store.ADD_MEMBER, tenant_id, folder_id, user_id, now)
     await db.execute(store.ADD_MEMBER_ROLES, tenant_id, folder_id, user_id, [name.casefold() for name in role_names])
+    await store.announce_change(db, tenant_id)
+
+
+async def users_of(db: Connection, tenant_id: int, principals: Collection[UUID]) -> list[int]:
+    """Ids of the tenant's users behind these principals; those that the tenant does not know are left out."""
+    return [row["id"] for row in await db.fetch(store.USERS_OF_PRINCIPALS, tenant_id, list(principals))]
+
+
+async def has_user(db: Connection, tenant_id: int, user_id: int) -> bool:
+    """Whether the tenant still has the user."""
+    return bool(await db.fetchval(store.HAS_USER, tenant_id, user_id))
+
+
+async def remove_users(db: Connection, tenant_id: int, user_ids: Collection[int]) -> None:
+    """Users go, with roles, memberships and robots; what they made and their workspaces stay."""
+    await db.execute(store.REMOVE_USERS, tenant_id, list(user_ids))
     await store.announce_change(db, tenant_id)

@@ -121,6 +121,11 @@ SELECT t.tenant_id, $2::bigint, $3::bigint, t.id FROM orchestrator.roles t
  WHERE t.tenant_id = $1 AND t.name_key = ANY($4::text[])
 ON CONFLICT DO NOTHING
 """
+USERS_OF_PRINCIPALS = """
+SELECT t.id FROM orchestrator.users t WHERE t.tenant_id = $1 AND t.directory_id = ANY($2::uuid[]) ORDER BY t.id
+"""
+REMOVE_USERS = "DELETE FROM orchestrator.users t WHERE t.tenant_id = $1 AND t.id = ANY($2::bigint[])"
+HAS_USER = "SELECT EXISTS (SELECT FROM orchestrator.users t WHERE t.tenant_id = $1 AND t.id = $2)"
 ACCESS_CHANGED = "SELECT pg_notify('podium_access', $1::text)"
 SEEN = "UPDATE orchestrator.users SET last_login_at = $3 WHERE tenant_id = $1 AND id = $2"
 

@@ -118,8 +118,9 @@ async def convert_workspace(call: Call, workspace_id: int, name: str, owner_id: 
     await call.db.execute(store.CONVERT_WORKSPACE, call.tenant_id, place.id)
     await call.db.execute(store.DROP_WORKSPACE_MACHINE, call.tenant_id, [place.id])
     await call.db.execute(store.LEAVE_ALL, call.tenant_id, [place.id])
-    roles = [access_rules.FOLDER_ADMINISTRATOR]
-    await access_actions.join_folder(call.db, call.tenant_id, place.id, owner_id, roles, call.now)
+    if await access_actions.has_user(call.db, call.tenant_id, owner_id):  # else deleted: administrators reach it
+        roles = [access_rules.FOLDER_ADMINISTRATOR]
+        await access_actions.join_folder(call.db, call.tenant_id, place.id, owner_id, roles, call.now)
     await tell_access_changed(call)
 
 

@@ -75,6 +75,8 @@ SELECT c.category, c.type, c.name, c.amount FROM (
   SELECT 3, 'Packages', 'Package', 'Packages', count(*)
     FROM orchestrator.feeds t JOIN orchestrator.packages p ON p.tenant_id = t.tenant_id AND p.feed_id = t.id
    WHERE {scope.IN_FOLDERS}
+  UNION ALL
+  SELECT 4, 'Resources', 'Asset', 'Assets', count(*) FROM orchestrator.asset_folders t WHERE {scope.IN_FOLDERS}
 ) c WHERE c.amount > 0 ORDER BY c.position
 """
 UNFINISHED_JOBS = f"""

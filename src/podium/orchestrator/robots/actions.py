@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID, uuid4
@@ -62,3 +63,8 @@ async def robot_of_machine(
         )
     assert row is not None
     return RobotRef(row["id"], row["key"], row["name"])
+
+
+async def let_outlive_users(db: Connection, tenant_id: int, user_ids: Collection[int]) -> None:
+    """Robots of users who are about to go stay as long as a job runs under them; the others go with their users."""
+    await db.execute(store.LET_OUTLIVE_USERS, tenant_id, list(user_ids))

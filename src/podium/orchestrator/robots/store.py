@@ -51,6 +51,13 @@ MACHINE_OF_ROBOT = """
 SELECT t.id, t.name, t.type FROM orchestrator.machines t
  WHERE t.tenant_id = $1 AND (t.id = $2::bigint OR ($2::bigint IS NULL AND t.name_key = $3::text)) FOR SHARE
 """
+# Without machine, too: it would count as the one that the machine brings itself.
+LET_OUTLIVE_USERS = """
+UPDATE orchestrator.robots t SET user_id = NULL, machine_id = NULL
+ WHERE t.tenant_id = $1 AND t.user_id = ANY($2::bigint[])
+   AND EXISTS (SELECT FROM orchestrator.jobs j
+                WHERE j.tenant_id = t.tenant_id AND j.robot_id = t.id AND j.state IN (1, 2, 3, 7, 8))
+"""
 HAS_USER = "SELECT EXISTS (SELECT FROM orchestrator.users t WHERE t.tenant_id = $1 AND t.id = $2)"
 FOLDER_OF_PROCESS = "SELECT t.folder_id FROM orchestrator.processes t WHERE t.tenant_id = $1 AND t.id = $2"
 USER_NAMES = """

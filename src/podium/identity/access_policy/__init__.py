@@ -1,0 +1,1 @@
+"""Who of an organization may sign in. Tag: PartitionAccessPolicy."""

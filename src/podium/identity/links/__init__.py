@@ -1,0 +1,1 @@
+"""Links in mails that let somebody act once: invitations, password resets, confirmations of an address."""

@@ -1,0 +1,1 @@
+"""Mails on their way out: queued in the transaction of what they tell of, delivered afterwards."""

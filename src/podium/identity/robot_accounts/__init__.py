@@ -1,0 +1,1 @@
+"""Robot accounts: principals that run unattended. Tag: RobotAccount."""

@@ -1,0 +1,1 @@
+"""Users of an organization, under the addresses of older clients. Tags: UserPartition, portal_."""

@@ -1,0 +1,1 @@
+"""Users who come in by a link: an accepted invitation, a confirmed address."""

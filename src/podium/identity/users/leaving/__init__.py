@@ -1,0 +1,1 @@
+"""Users who are disabled or deleted: everything that lets them in ends."""

@@ -1,0 +1,1 @@
+"""Tries to prove a second factor: how many are allowed, and their record."""
