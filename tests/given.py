@@ -220,12 +220,10 @@ class Request:
     options: Json = field(default_factory=dict)
 
 
-class Things:
-    """Named things of one tenant, each made when it is first asked for. `await things.get("job.Id")`."""
+class Named:
+    """Things by name, each made by the method of that name when it is first asked for."""
 
-    def __init__(self, api: Caller) -> None:
-        self.api = api
-        self.given = Given(api)
+    def __init__(self) -> None:
         self._made: dict[str, Any] = {}
 
     async def get(self, name: str) -> Any:
@@ -247,9 +245,18 @@ class Things:
 
     async def make_all(self) -> None:
         """Make one of everything."""
-        for name in vars(Things):
+        for name in vars(type(self)):
             if name.startswith("_") and not name.startswith("__"):
                 await self.get(name[1:])
+
+
+class Things(Named):
+    """The things of one tenant: `await things.get("job.Id")`."""
+
+    def __init__(self, api: Caller) -> None:
+        super().__init__()
+        self.api = api
+        self.given = Given(api)
 
     async def _folder(self) -> Json:
         return await self.given.folder("Home")

@@ -26,7 +26,7 @@ from podium.identity.users.rules import User
 from podium.kernel.contract import Param, Row
 from podium.kernel.keyring import Keyring
 
-from .given import Json, Request, The, fill_path
+from .given import Json, Named, Request, The, fill_path
 
 if TYPE_CHECKING:
     from .conftest import Caller, Node
@@ -198,38 +198,15 @@ SWITCHED = frozenset({"SamlCertificate_PostByPartitionGlobalIdSwitch", "SamlCert
 """Rows that need both certificates."""
 
 
-class Things:
-    """Named things of one organization, each made when it is first asked for: `await things.get("group.id")`."""
+class Things(Named):
+    """The things of one organization: `await things.get("group.id")`."""
 
     def __init__(self, caller: Caller, organization: tuple[UUID, str], admin: User) -> None:
+        super().__init__()
         self.node: Node = caller.node
         self.organization_id, self._name = organization
         self.admin = admin
         self.api = caller.bearer(self.node.token(admin, SCOPES))
-        self._made: dict[str, Any] = {}
-
-    async def get(self, name: str) -> Any:
-        """A thing, or a member of it after a dot."""
-        thing, _, member = name.partition(".")
-        if thing not in self._made:
-            self._made[thing] = await getattr(self, f"_{thing}")()
-        return self._made[thing][member] if member else self._made[thing]
-
-    async def fill(self, value: object) -> Any:
-        """A template with its things."""
-        if isinstance(value, The):
-            return await self.get(value.name)
-        if isinstance(value, Mapping):
-            return {name: await self.fill(each) for name, each in value.items()}
-        if isinstance(value, list):
-            return [await self.fill(each) for each in value]
-        return value
-
-    async def make_all(self) -> None:
-        """Make one of everything."""
-        for name in vars(Things):
-            if name.startswith("_") and not name.startswith("__"):
-                await self.get(name[1:])
 
     @property
     def ids(self) -> list[str]:

@@ -12,6 +12,7 @@ from asyncpg import Record
 from podium.identity.clients import actions as clients
 from podium.identity.groups import actions as groups
 from podium.identity.names import fold
+from podium.identity.users.rules import User
 from podium.kernel.db import Connection, Database
 from podium.kernel.secrets import hash_machine_secret
 
@@ -28,6 +29,19 @@ class Principal(NamedTuple):
     first_name: str
     last_name: str
     display_name: str
+
+
+def principal_of(user: User) -> Principal:
+    """A user as the orchestrator is told of him."""
+    return Principal(
+        id=user.id,
+        kind="user",
+        name=user.user_name,
+        email=user.email or "",
+        first_name=user.first_name or "",
+        last_name=user.last_name or "",
+        display_name=user.full_name,
+    )
 
 
 # Deleted users and robot accounts keep their names: old records show them.

@@ -18,6 +18,7 @@ from podium.server.addresses import IDENTITY, resolve
 from podium.server.blob_api import BlobApi
 from podium.server.compose import Composition
 from podium.server.openapi import document
+from podium.server.pages.headers import HSTS
 from podium.server.render import Answer, orchestrator_error
 from podium.server.request import Disconnected, Receive, Request, Scope, Send
 
@@ -33,7 +34,7 @@ OPEN_TO_PAGES = frozenset(
 )
 NO_SNIFFING = (b"x-content-type-options", b"nosniff")
 NO_REFERRER = (b"referrer-policy", b"no-referrer")
-STRICT_TRANSPORT = (b"strict-transport-security", b"max-age=31536000")
+STRICT_TRANSPORT = (b"strict-transport-security", HSTS.encode())
 
 
 class Api:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from podium.identity.directory import Principal
+from podium.identity.directory import principal_of
 from podium.identity.issuer import Issuer
 from podium.identity.ports import SignedIn, TenantRef, Tenants
 from podium.identity.second_factors.actions import has_any
@@ -46,7 +46,7 @@ async def authenticate(call: Call, body: LoginModel) -> Reply:
     missing_step = await _missing_step(call, user)
     if missing_step is not None:
         return _refusal(call, missing_step)
-    await call.port(SignedIn).signed_in(user.organization_id, tenant.key, _principal(user))
+    await call.port(SignedIn).signed_in(user.organization_id, tenant.key, principal_of(user))
     token = issuer.issue_user_token(user, CLASSIC_CLIENT, [SCOPE], call.now, tenant_key=tenant.key)
     answer = {
         "result": token,
@@ -78,18 +78,6 @@ async def _tenant(call: Call, name: str) -> TenantRef | None:
         return None
     tenants = call.port(Tenants)  # as above
     return await tenants.find(name or call.tenant_name)
-
-
-def _principal(user: User) -> Principal:
-    return Principal(
-        id=user.id,
-        kind="user",
-        name=user.user_name,
-        email=user.email or "",
-        first_name=user.first_name or "",
-        last_name=user.last_name or "",
-        display_name=user.full_name,
-    )
 
 
 def _refusal(call: Call, message: str) -> Reply:

@@ -6,11 +6,11 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 from uuid import UUID
 
+from podium.identity.acting import write_down
 from podium.identity.issuer import Issuer
 from podium.identity.links import actions as links
 from podium.identity.links.rules import address
 from podium.identity.mails import actions as mails
-from podium.identity.recovery.actions import write_down
 from podium.identity.results import Fault
 from podium.identity.users.actions import active_user, set_password
 from podium.identity.users.arriving.actions import Guest, accept, confirm_email
@@ -89,7 +89,7 @@ async def accept_by_link(call: Call, token: str, first: str, last: str, password
             raise _Used
         await accept(db, user.organization_id, user.id, call.now, first_name=first, last_name=last)
         await confirm_email(db, user, call.now)
-        await write_down(call, db, user, "Update", {"changed": ["invitationAccepted", "password"]})
+        await write_down(call, db, user, "Update", detail={"changed": ["invitationAccepted", "password"]})
 
     try:
         faults = await set_password(

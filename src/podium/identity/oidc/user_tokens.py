@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from podium.identity.clients.rules import Client
-from podium.identity.directory import Principal
+from podium.identity.directory import principal_of
 from podium.identity.issuer import Issuer
 from podium.identity.ports import SignedIn as SignedInPort
 from podium.identity.ports import Tenants
@@ -24,16 +24,7 @@ async def greet(call: Call, user: User, tenant_name: str) -> None:
         named = await tenants.find("")
     if named is None or named.organization_id != user.organization_id:
         return
-    who = Principal(
-        id=user.id,
-        kind="user",
-        name=user.user_name,
-        email=user.email or "",
-        first_name=user.first_name or "",
-        last_name=user.last_name or "",
-        display_name=user.full_name,
-    )
-    await call.port(SignedInPort).signed_in(user.organization_id, named.key, who)
+    await call.port(SignedInPort).signed_in(user.organization_id, named.key, principal_of(user))
 
 
 MAX_NAME = 256

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from podium.identity.acting import write_down
 from podium.identity.issuer import Issuer
 from podium.identity.links import actions as links
 from podium.identity.links.rules import address
@@ -16,7 +17,6 @@ from podium.identity.results import Fault
 from podium.identity.users.actions import active_user, set_password
 from podium.identity.users.arriving.actions import confirm_email
 from podium.identity.users.rules import User
-from podium.kernel import audit
 from podium.kernel.call import Call
 from podium.kernel.db import Connection
 from podium.kernel.keyring import Keyring
@@ -53,7 +53,7 @@ async def reset_password(call: Call, token: str, new: str, user_id: UUID | None 
     async def used(db: Connection) -> None:
         if await links.take(db, "reset", token, call.now) is None:
             raise _Used
-        await write_down(call, db, user, "PasswordChange", {"why": "reset"})
+        await write_down(call, db, user, "PasswordChange", detail={"why": "reset"})
 
     try:
         faults = await set_password(
@@ -93,16 +93,5 @@ async def confirm_address(call: Call, token: str, user_id: UUID | None = None) -
             return False
         if not await confirm_email(db, user, call.now):
             return False
-        await write_down(call, db, user, "Update", {"changed": ["emailConfirmed"]})
+        await write_down(call, db, user, "Update", detail={"changed": ["emailConfirmed"]})
     return True
-
-
-async def write_down(call: Call, db: Connection, user: User, action: str, detail: dict[str, object]) -> None:
-    """The audit row of what the owner of a link did with it, in the transaction."""
-    call.db, call.organization_id = db, user.organization_id
-    call.actor = call.actor._replace(
-        kind="user", subject=user.id, name=user.user_name, email=user.email or "", organization_id=user.organization_id
-    )
-    call.describe(action, component="User", entity_id=str(user.id), name=user.user_name)
-    call.audit["detail"] = detail
-    await audit.add(call)

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import parse_qsl, urlencode
 from uuid import UUID
 
+from podium.identity import cookies
+
 if TYPE_CHECKING:
     from podium.identity.settings.rules import SessionPolicy
 
 TOUCH = timedelta(minutes=1)
 """How often at most it is noted that a session was seen; it may end by being idle that much too early."""
 
+COOKIE = "podium"
 COOKIE_CHARACTERS = 43  # 256 bits in base64url
 
 
@@ -67,19 +70,17 @@ def is_over(session: Session, now: datetime, policy: SessionPolicy | None = None
 
 def cookie_name(public_url: str) -> str:
     """`__Host-`: browsers take it over TLS only, from this host only, and for every path."""
-    return "__Host-podium" if public_url.startswith("https://") else "podium"
+    return cookies.cookie_name(public_url, COOKIE)
 
 
 def set_cookie(public_url: str, value: str, max_age: int | None = None) -> str:
     """The Set-Cookie header's value. `max_age` in seconds; None: until the browser is closed."""
-    secure = "; Secure" if public_url.startswith("https://") else ""
-    age = "" if max_age is None else f"; Max-Age={max_age}"
-    return f"{cookie_name(public_url)}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}"
+    return cookies.write(public_url, COOKIE, value, max_age)
 
 
 def clear_cookie(public_url: str) -> str:
     """The Set-Cookie header's value that removes the cookie."""
-    return set_cookie(public_url, "", 0)
+    return cookies.clear(public_url, COOKIE)
 
 
 def read_cookie(public_url: str, headers: Mapping[str, str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from uuid import UUID
 
+from podium.identity.acting import write_down
 from podium.identity.issuer import Issuer
 from podium.identity.oidc.actions import applications_of
 from podium.identity.personal_tokens import actions as personal_tokens
@@ -14,7 +15,7 @@ from podium.identity.sessions.rules import Session
 from podium.kernel.call import Call, Reply
 from podium.server.pages import catalogue, flow
 from podium.server.pages.browsers import named
-from podium.server.pages.people import signed_in, write_down
+from podium.server.pages.people import signed_in
 from podium.server.pages.shell import language, link, page, page_operation, read_form, redirect
 
 SESSIONS = "/web/account/sessions"

@@ -11,6 +11,8 @@ from uuid import UUID
 
 import msgspec
 
+from podium.identity import cookies
+from podium.identity.acting import write_down
 from podium.identity.groups.actions import is_administrator
 from podium.identity.issuer import Issuer
 from podium.identity.oidc.actions import asked
@@ -27,9 +29,9 @@ from podium.kernel.call import Call, Reply, given
 from podium.kernel.db import Connection
 from podium.kernel.errors import BadRequest, Unauthenticated, ValidationProblem
 from podium.kernel.operation import operation
-from podium.server.pages import catalogue, cookies, csrf, flow
+from podium.server.pages import catalogue, csrf, flow
 from podium.server.pages.consent import person
-from podium.server.pages.people import attempt_of, tokens_ended, write_down
+from podium.server.pages.people import attempt_of, tokens_ended
 from podium.server.pages.recovery import organization_named
 from podium.server.pages.shell import PRODUCT, Pages, language, session_cookie
 from podium.wire import identity as wire

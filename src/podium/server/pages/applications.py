@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from podium.identity.acting import write_down
 from podium.identity.issuer import Issuer
 from podium.identity.oidc.actions import Application, applications_of, withdraw
 from podium.identity.tokens.rules import agreement
 from podium.kernel.call import Call, Reply
-from podium.server.pages.people import signed_in, write_down
+from podium.server.pages.people import signed_in
 from podium.server.pages.scopes import in_words
 from podium.server.pages.shell import language, link, page, page_operation, read_form, redirect
 

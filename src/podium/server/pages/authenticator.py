@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import segno
 
+from podium.identity.acting import write_down
 from podium.identity.partitions.actions import name_of
 from podium.identity.second_factors import actions as second_factors
 from podium.identity.users.proving.actions import failed_proof, may_prove
@@ -15,7 +16,7 @@ from podium.kernel.db import Connection
 from podium.kernel.keyring import Keyring
 from podium.server.pages import catalogue
 from podium.server.pages.consent import Person
-from podium.server.pages.people import attempt_of, signed_in, write_down
+from podium.server.pages.people import attempt_of, signed_in
 from podium.server.pages.sealed import keep, kept
 from podium.server.pages.shell import PRODUCT, language, link, page, page_operation, read_form, redirect
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from podium.identity.acting import act_as
 from podium.identity.issuer import Issuer
 from podium.identity.oidc.actions import agree, asked, denied
 from podium.identity.oidc.rules import AuthorizeRequest, is_of_client
@@ -81,7 +82,7 @@ async def _agree(call: Call, who: Person, request: AuthorizeRequest) -> None:
     async with call.services.db.transaction() as db:
         await agree(db, who.session, request, call.now)
         call.db = db
-        flow.act_as(call, who.user)
+        act_as(call, who.user)
         client = request.client
         call.describe("Grant", component="Authentication", entity_id=client.client_id, name=client.name)
         call.audit["detail"] = {"scopes": list(request.scopes)}

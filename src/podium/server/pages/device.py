@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from podium.identity.acting import act_as
 from podium.identity.oidc.actions import DeviceRequest, approve_device, deny_device, find_device
 from podium.kernel import audit
 from podium.kernel.call import Call, Reply
-from podium.server.pages import catalogue, flow
+from podium.server.pages import catalogue
 from podium.server.pages.consent import Person, person
 from podium.server.pages.guesses import Guesses
 from podium.server.pages.scopes import in_words
@@ -61,7 +62,7 @@ async def _decide(call: Call, who: Person, device: DeviceRequest, *, is_approved
             is_done = await deny_device(db, device, call.now)
         if is_done:
             call.db = db
-            flow.act_as(call, who.user)
+            act_as(call, who.user)
             verb = "Approve" if is_approved else "Deny"
             call.describe(verb, component="Authentication", entity_id=device.client.client_id, name=device.client.name)
             call.audit["detail"] = {"scopes": list(device.scopes)}

@@ -15,6 +15,8 @@ from uuid import UUID
 
 import msgspec
 
+from podium.identity import cookies
+from podium.identity.acting import write_down
 from podium.identity.issuer import Issuer
 from podium.identity.oidc.user_tokens import greet
 from podium.identity.second_factors import actions as second_factors
@@ -23,11 +25,10 @@ from podium.identity.sessions.rules import Session, set_cookie
 from podium.identity.settings.actions import sign_in_policy
 from podium.identity.settings.rules import SignInPolicy
 from podium.identity.users.rules import User, is_password_due
-from podium.kernel import audit
 from podium.kernel.call import Call, Reply
 from podium.kernel.db import Connection
 from podium.kernel.secrets import SecretError, open_, seal
-from podium.server.pages import cookies, csrf
+from podium.server.pages import csrf
 from podium.server.pages.returns import own_path
 from podium.server.pages.shell import Pages, link, redirect, session_cookie
 
@@ -135,18 +136,6 @@ async def current_session(call: Call, db: Connection) -> Session | None:
     return await sessions.find(db, sent, call.now) if sent else None
 
 
-def act_as(call: Call, user: User) -> None:
-    """Let the call's audit row name the user."""
-    call.organization_id = user.organization_id
-    call.actor = call.actor._replace(
-        kind="user",
-        subject=user.id,
-        name=user.user_name,
-        email=user.email or "",
-        organization_id=user.organization_id,
-    )
-
-
 async def is_password_next(call: Call, db: Connection, user: User, methods: Sequence[str]) -> bool:
     """Whether a new password is what this sign-in waits for: not before the second factor was proved."""
     policy = await sign_in_policy(db, user.organization_id)
@@ -192,11 +181,8 @@ async def _start(
         )
         if former is not None and former.id != session.id:
             await sessions.end(db, former, call.now, issuer.lifetime_s)
-        call.db = db
-        act_as(call, user)
-        call.describe("UserLogin", component="Authentication", entity_id=str(user.id), name=user.user_name)
-        call.audit["detail"] = {"methods": list(methods), "session": str(session.id)}
-        await audit.add(call)
+        detail = {"methods": list(methods), "session": str(session.id)}
+        await write_down(call, db, user, "UserLogin", component="Authentication", detail=detail)
     if former is not None and former.id != session.id:
         issuer.note_revoked("session", str(former.id), call.now)
     max_age_s = int(timedelta(days=policy.session.persistent_days).total_seconds()) if is_persistent else None

@@ -6,11 +6,12 @@ import base64
 from ipaddress import ip_address
 from uuid import UUID
 
+from podium.identity.acting import write_down
 from podium.identity.second_factors import passkeys
 from podium.kernel.call import Call, Reply
 from podium.server.pages import catalogue
 from podium.server.pages.consent import Person
-from podium.server.pages.people import signed_in, write_down
+from podium.server.pages.people import signed_in
 from podium.server.pages.sealed import keep, kept
 from podium.server.pages.shell import language, link, page, page_operation, read_form, redirect, site
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from podium.identity.acting import write_down
 from podium.identity.issuer import Issuer
 from podium.identity.results import Fault
 from podium.identity.users.actions import PASSWORD_MISMATCH, active_user, change_password, set_password
@@ -11,7 +12,7 @@ from podium.identity.users.rules import User
 from podium.kernel.call import Call, Reply
 from podium.kernel.db import Connection
 from podium.server.pages import catalogue, flow
-from podium.server.pages.people import attempt_of, signed_in, targets, tokens_ended, write_down
+from podium.server.pages.people import attempt_of, signed_in, targets, tokens_ended
 from podium.server.pages.shell import language, link, notice, page, page_operation, read_form
 
 DUE = "/web/password"

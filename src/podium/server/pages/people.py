@@ -1,17 +1,13 @@
-"""What the pages of an account share: who is here, whether they proved themselves lately, what is written down."""
+"""What the pages of an account share: who is here, and whether they proved themselves lately."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 
 from podium.identity.issuer import Issuer
 from podium.identity.oidc.actions import asked
 from podium.identity.users.rules import Attempt, User
-from podium.kernel import audit
 from podium.kernel.call import Call, Reply
-from podium.kernel.db import Connection
-from podium.server.pages import flow
 from podium.server.pages.consent import Person, person
 from podium.server.pages.shell import link, redirect
 from podium.server.pages.sign_in import LOGIN
@@ -34,24 +30,6 @@ def attempt_of(call: Call, user: User, client: str | None = None) -> Attempt:
     """A try of the user that is recorded; `client`: where it was made."""
     browser = call.headers.get("user-agent", "")[:MAX_BROWSER] or None
     return Attempt(user.user_name, call.client_address or None, client, browser)
-
-
-async def write_down(
-    call: Call,
-    db: Connection,
-    user: User,
-    action: str,
-    *,
-    component: str = "User",
-    detail: Mapping[str, object] | None = None,
-) -> None:
-    """The audit row of a change that a user made to himself, in its transaction."""
-    call.db = db
-    flow.act_as(call, user)
-    call.describe(action, component=component, entity_id=str(user.id), name=user.user_name)
-    if detail:
-        call.audit["detail"] = dict(detail)
-    await audit.add(call)
 
 
 def tokens_ended(call: Call, user: User) -> None:

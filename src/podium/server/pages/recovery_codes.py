@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from podium.identity.acting import write_down
 from podium.identity.second_factors import actions as second_factors
 from podium.kernel.call import Call, Reply
 from podium.server.pages import flow
 from podium.server.pages.consent import Person
-from podium.server.pages.people import signed_in, write_down
+from podium.server.pages.people import signed_in
 from podium.server.pages.returns import own_path
 from podium.server.pages.shell import Pages, link, page, page_operation, read_form
 

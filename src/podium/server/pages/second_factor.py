@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 
+from podium.identity.acting import write_down
 from podium.identity.second_factors import actions as second_factors
 from podium.identity.second_factors import passkeys
 from podium.identity.second_factors.rules import Factors
@@ -15,7 +16,7 @@ from podium.kernel.db import Connection
 from podium.kernel.keyring import Keyring
 from podium.server.pages import catalogue, flow
 from podium.server.pages.authenticator import enrol, enrolment
-from podium.server.pages.people import attempt_of, targets, write_down
+from podium.server.pages.people import attempt_of, targets
 from podium.server.pages.recovery_codes import RECOVERY_CODES
 from podium.server.pages.sealed import keep, kept
 from podium.server.pages.shell import language, page, page_operation, read_form, site

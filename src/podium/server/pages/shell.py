@@ -17,6 +17,7 @@ from urllib.parse import urlencode, urlsplit
 
 import jinja2
 
+from podium.identity import cookies
 from podium.identity.oidc.errors import OAuthError
 from podium.identity.oidc.form import FORM, MAX_BYTES, parse_form
 from podium.identity.second_factors.passkeys import Site
@@ -24,7 +25,7 @@ from podium.identity.sessions.rules import read_cookie
 from podium.kernel.call import Call, Reply
 from podium.kernel.errors import ApiError
 from podium.kernel.operation import operation
-from podium.server.pages import catalogue, cookies, csrf, headers
+from podium.server.pages import catalogue, csrf, headers
 from podium.server.pages.assets import version_of
 from podium.server.pages.returns import own_path, parameters
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from podium.server.pages import cookies, csrf
+from podium.identity import cookies
+from podium.server.pages import csrf
 from podium.server.pages.headers import form_source, security
 from tests.api.identity.pages.conftest import Forms, Visitor
 from tests.conftest import ADMIN_PASSWORD, PUBLIC_URL

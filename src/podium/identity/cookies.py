@@ -1,4 +1,4 @@
-"""Cookies of the pages: how they are written, read and named."""
+"""Cookies of sessions and pages: how they are written, read and named."""
 
 from __future__ import annotations
 
