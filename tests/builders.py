@@ -198,6 +198,34 @@ class Given:
         started = await self._api.post(f"/odata/Jobs/{ODATA}.StartJobs", {"startInfo": info}, folder=home, expect=201)
         return {**started["value"][0], "FolderId": home}
 
+    async def queue(
+        self, name: str | None = None, *, folder: int | Mapping[str, Any] | None = None, **members: object
+    ) -> Json:
+        """A new queue. `FolderId` is added when the wire leaves it out."""
+        home = await self._home(folder)
+        body = {"Name": name or f"Queue {next(_NUMBERS)}"} | _members(members)
+        made: Json = await self._api.post("/odata/QueueDefinitions", body, folder=home, expect=201)
+        return made | {"FolderId": home}
+
+    async def bucket(
+        self, name: str | None = None, *, folder: int | Mapping[str, Any] | None = None, **members: object
+    ) -> Json:
+        """A bucket in a folder, by default Shared."""
+        body = {"Name": name or f"Bucket {next(_NUMBERS)}"} | _members(members)
+        made: Json = await self._api.post("/odata/Buckets", body, folder=await self._home(folder), expect=201)
+        return made
+
+    async def file(
+        self, bucket: Mapping[str, Any], path: str, content: bytes, *, folder: int | Mapping[str, Any] | None = None
+    ) -> str:
+        """Upload a file; its path."""
+        address = f"/odata/Buckets({bucket['Id']})/{ODATA}.GetWriteUri"
+        home = await self._home(folder)
+        access = await self._api.get(address, params={"path": path}, folder=home)
+        answer = await self._api.with_headers({}).request("PUT", access["Uri"], content=content)
+        assert answer.status == 201, answer.text
+        return path
+
     async def _home(self, folder: int | Mapping[str, Any] | None) -> int:
         if folder is None:
             return await self.shared()

@@ -38,6 +38,7 @@ DUMMIES: Mapping[str, str] = {
     "date-time": "2026-01-01T00:00:00Z",
 }
 SUSPEND = "UPDATE orchestrator.jobs SET state = 7 WHERE tenant_id = $1 AND id = $2"
+FAIL_ITEM = "UPDATE orchestrator.queue_items SET state = 2 WHERE tenant_id = $1 AND id = $2"
 ADD_INBOX = """
 INSERT INTO orchestrator.job_triggers (tenant_id, job_id, type, inbox_id, payload, created_at)
 VALUES ($1, $2, 'Api', $3, $4::jsonb, $5)
@@ -57,9 +58,15 @@ class The:
 # Parameter -> value, by the entity set of the address and the parameter's name; `*` is every set.
 ADDRESSES: Mapping[tuple[str, str], object] = {
     ("Assets", "assetName"): The("asset.Name"),
+    ("AuditLogs", "auditLogId"): The("audit_entry.Id"),
     ("Assets", "id"): The("asset.Id"),
     ("Assets", "key"): The("asset.Id"),
     ("Attachments", "key"): The("attachment.Id"),
+    ("Buckets", "id"): The("bucket.Id"),
+    ("Buckets", "identifier"): The("bucket.Identifier"),
+    ("Buckets", "key"): The("bucket.Id"),
+    ("CredentialStores", "key"): The("credential_store.Id"),
+    ("CredentialStores", "resourceType"): "AssetCredential",
     ("Exports", "key"): The("export.Id"),
     ("Folders", "key"): The("folder.Id"),
     ("Folders", "identifier"): The("folder.Key"),
@@ -69,12 +76,30 @@ ADDRESSES: Mapping[tuple[str, str], object] = {
     ("PersonalWorkspaces", "key"): The("workspace.Id"),
     ("Processes", "key"): The("package.Key"),
     ("Processes", "processId"): The("package.Id"),
+    ("QueueDefinitions", "key"): The("queue.Id"),
+    ("QueueDefinitions", "id"): The("queue.Id"),
+    ("QueueDefinitions", "identifier"): The("queue.Key"),
+    ("QueueDefinitions", "jsonSchemaType"): "SpecificData",
+    ("QueueItemComments", "key"): The("queue_item_comment.Id"),
+    ("QueueItemEvents", "key"): The("queue_item_event.Id"),
+    ("QueueItems", "key"): The("queue_item.Id"),
+    ("QueueProcessingRecords", "daysNo"): "1",
+    ("QueueProcessingRecords", "queueDefinitionId"): The("queue.Id"),
+    ("QueueRetention", "key"): The("queue.Id"),
     ("Releases", "key"): The("process.Id"),
     ("Releases", "identifier"): The("process.Key"),
     ("Robots", "key"): The("robot.Id"),
     ("Robots", "processId"): The("process.Id"),
     ("Sessions", "key"): The("session.Id"),
+    ("Tenants", "key"): The("other_tenant.Id"),
+    ("OrganizationUnits", "key"): The("folder.Id"),
+    ("Roles", "key"): The("own_role.Id"),
+    ("Settings", "key"): "Abp.Timing.TimeZone",
+    ("Settings", "scope"): "1",
+    ("Settings", "storeTypeName"): "HashiCorpVault",
     ("Users", "key"): The("member.Id"),
+    ("Users", "userId"): The("member.Id"),
+    ("Users", "userIds"): The("member.Id"),
     ("*", "folderId"): The("folder.Id"),
     ("*", "inboxId"): The("inbox.Id"),
     ("*", "includeInherited"): "true",
@@ -84,6 +109,8 @@ ADDRESSES: Mapping[tuple[str, str], object] = {
     ("*", "machineId"): The("machine.Id"),
     ("*", "persistenceId"): DUMMIES["uuid"],
     ("*", "secretId"): The("secret.id"),
+    ("*", "queueItemId"): The("queue_item.Id"),
+    ("*", "queueName"): The("queue.Name"),
     ("*", "skip"): "0",
     ("*", "take"): "10",
     ("*", "username"): "admin",
@@ -92,10 +119,12 @@ ADDRESSES: Mapping[tuple[str, str], object] = {
 ADDRESSES_OF_ROW: Mapping[str, Mapping[str, object]] = {
     "Assets_GetRobotAssetByRobotId": {"robotId": The("robot.Id")},
     "Assets_GetRobotAssetByRobotidAndAssetname": {"robotId": The("robot_key.Key")},
+    "CredentialStores_GetResourcesForCredentialStoreTypesByKeyAndResourcetype": {"key": The("used_store.Id")},
     "Folders_DeleteById": {"key": The("spare.Id")},
     "Folders_MoveFolderByFolderid": {"folderId": The("spare.Id")},
     "JobTriggers_DeliverPayloadByInboxid": {"inboxId": The("empty_inbox.Id")},
     "Machines_DeleteById": {"key": The("idle_machine.Id")},
+    "OrganizationUnits_DeleteById": {"key": The("spare.Id")},
     "PersonalWorkspaces_StartExploringById": {"key": The("others_workspace.Id")},
     "PersonalWorkspaces_StopExploringById": {"key": The("explored.Id")},
     "Releases_RollbackToPreviousReleaseVersionById": {"key": The("upgraded.Id")},
@@ -103,10 +132,23 @@ ADDRESSES_OF_ROW: Mapping[str, Mapping[str, object]] = {
     "Releases_DeleteById": {"key": The("idle_process.Id")},
     "Robots_GetInputFileAccess": {"jobKey": The("job_with_files.Key")},
     "Robots_GetOutputFileAccess": {"jobKey": The("job_with_files.Key")},
+    "QueueItems_GetItemLastRetryByKey": {"key": The("queue_item.Key")},
+    "QueueItems_SetTransactionProgressById": {"key": The("transaction.Id")},
+    "Queues_SetTransactionResultById": {"key": The("transaction.Id")},
     "Sessions_GetMachineSessionsByKey": {"key": The("machine.Id")},
+    "Tenants_DeleteById": {"key": The("closed_tenant.Id")},
 }
 # Parameters of the query without which a row is refused although the contract calls them optional.
 QUERIES: Mapping[str, Mapping[str, object]] = {
+    "Access_Explain": {"permission": "Jobs.Create", "principal": The("member.UserName"), "folder": The("folder.Id")},
+    "DirectoryService_GetDirectoryPermissions": {"username": "admin"},
+    "DirectoryService_GetDomainUserId": {"userName": "admin"},
+    "DirectoryService_SearchForUsersAndGroups": {"prefix": "adm"},
+    "Buckets_DeleteFileByKey": {"path": "reports/total.txt"},
+    "Buckets_GetFileByKey": {"path": The("file.path")},
+    "Buckets_GetFilesByKey": {"recursive": "true"},
+    "Buckets_GetReadUriByKey": {"path": The("file.path")},
+    "Buckets_GetWriteUriByKey": {"path": "reports/total.txt"},
     "Folders_DeleteByKey": {"key": The("spare.Key")},
     "Folders_GetMoveFolderMachinesChanges": {"folderId": The("spare.Id"), "targetParentId": The("folder.Id")},
     "Folders_GetSubfoldersWithAssignedMachine": {"rootFolderId": The("folder.Id"), "machineId": The("machine.Id")},
@@ -134,6 +176,9 @@ RELEASE = {"Name": "Another", "ProcessKey": The("package.Id"), "ProcessVersion":
 ROBOT = {"Name": "R9", "Type": "Unattended", "HostingType": "Floating", "Username": "acme\\r9"}
 PASSWORD = {"CredentialPassword": "fern and moss 41"}
 LOG = {"message": "Done", "level": "Information", "timeStamp": "2026-03-02T12:00:00Z", "fingerprint": str(uuid4())}
+SETTING = {"Name": "Abp.Timing.TimeZone", "Value": "UTC"}
+LICENSE = {"environment": "e", "licenseKey": "k"}
+VAULT = '{"VaultUri": "https://vault.acme.test", "AuthenticationType": "Token", "Token": "t", "SecretsEngine": "KeyValueV2"}'
 BODIES: Mapping[str, object] = {
     "Assets_GetRobotAssetByNameForRobotKey": {"assetName": The("asset.Name"), "robotKey": The("robot_key.Key")},
     "Assets_Post": {"Name": "Made", "ValueScope": "Global", "ValueType": "Text", "StringValue": "made"},
@@ -143,7 +188,13 @@ BODIES: Mapping[str, object] = {
         "robotAsset": {"Name": The("asset.Name"), "ValueType": "Credential", "CredentialUsername": "b", **PASSWORD},
     },
     "Assets_ShareToFolders": {"AssetIds": [The("asset.Id")], "ToAddFolderIds": [The("spare.Id")]},
+    "Buckets_Post": {"Name": "Made", "Identifier": str(uuid4())},
+    "Buckets_PutById": {"Name": "Replaced"},
+    "Buckets_ShareToFolders": {"BucketIds": [The("bucket.Id")], "ToAddFolderIds": [The("spare.Id")]},
     "Attachments_Post": {"Name": "total.txt"},
+    "CredentialStores_Post": {"Name": "Made", "Type": "HashiCorpVault", "AdditionalConfiguration": VAULT},
+    "CredentialStores_PutById": {"Name": "Replaced", "Type": "HashiCorpVault", "AdditionalConfiguration": VAULT},
+    "CredentialStores_SetDefaultStoreForResourceTypeById": {"resourceType": "AssetCredential"},
     "Folders_AssignDirectoryUser": {"assignment": IN_DIRECTORY},
     "Folders_AssignDomainUser": {"assignment": IN_DIRECTORY},
     "Folders_AssignMachines": {"assignments": ASSIGNMENT},
@@ -181,8 +232,35 @@ BODIES: Mapping[str, object] = {
     "Machines_PatchById": {"Description": "Patched"},
     "Machines_Post": {"Name": "Made"},
     "Machines_PutById": {"Name": "Replaced"},
+    "OrganizationUnits_Post": {"DisplayName": "Unit"},
+    "OrganizationUnits_PutById": {"DisplayName": "Renamed"},
+    "OrganizationUnits_SetUsersById": {"addedUserIds": [The("stranger.Id")], "removedUserIds": []},
     "PersonalWorkspaces_ConvertToFolderById": {"folderName": "Converted"},
     "Processes_SetArguments": {"key": The("package.Key"), "arguments": {"Input": "[]", "Output": "[]"}},
+    "QueueDefinitions_CreateQueue": {"Name": "Made", "RetentionAction": "Delete", "RetentionPeriod": 30},
+    "QueueDefinitions_EditQueue": {"Id": The("queue.Id"), "Name": "Edited"},
+    "QueueDefinitions_Post": {"Name": "Made"},
+    "QueueDefinitions_PutById": {"Name": "Replaced"},
+    "QueueDefinitions_ShareToFolders": {"QueueIds": [The("queue.Id")], "ToAddFolderIds": [The("spare.Id")]},
+    "QueueItemComments_Post": {"QueueItemId": The("queue_item.Id"), "Text": "Looks odd"},
+    "QueueItemComments_PutById": {"Text": "All good"},
+    "Queues_AddQueueItem": {"itemData": {"Name": The("queue.Name"), "SpecificContent": {"Amount": 3}}},
+    "Queues_BulkAddQueueItems": {
+        "queueName": The("queue.Name"),
+        "commitType": "AllOrNothing",
+        "queueItems": [{"SpecificContent": {"Amount": 3}}],
+    },
+    "Queues_SetTransactionResultById": {"transactionResult": {"IsSuccessful": True}},
+    "Queues_StartTransaction": {"transactionData": {"Name": The("queue.Name"), "SpecificContent": {"Amount": 3}}},
+    "QueueItems_SetTransactionProgressById": {"progress": "half way"},
+    "QueueItems_DeleteBulk": {"queueItems": [{"Id": The("queue_item.Id")}]},
+    "QueueItems_ExecuteBulk": {"queueId": The("queue.Id"), "filter": "Id gt 0", "action": "Delete"},
+    "QueueItems_PreviewBulk": {"queueId": The("queue.Id"), "filter": "Id gt 0"},
+    "QueueItems_PutById": {"Progress": "edited", "Priority": "High"},
+    "QueueItems_SetItemReviewStatus": {"status": "Verified", "queueItems": [{"Id": The("failed_item.Id")}]},
+    "QueueItems_SetItemReviewer": {"userId": None, "queueItems": [{"Id": The("failed_item.Id")}]},
+    "QueueItems_UnsetItemReviewer": {"queueItems": [{"Id": The("failed_item.Id")}]},
+    "QueueRetention_PutById": {"Action": "Delete", "Period": 30},
     "Releases_CreateRelease": RELEASE,
     "Releases_PatchById": {"Description": "Patched"},
     "Releases_Post": RELEASE,
@@ -197,15 +275,46 @@ BODIES: Mapping[str, object] = {
     "Robots_PatchById": {"Description": "Patched"},
     "Robots_Post": ROBOT,
     "Robots_PutById": ROBOT,
+    "Robots_SubmitJobState": [],
     "Robots_ToggleEnabledStatus": {"robotIds": [The("robot.Id")], "enabled": False},
+    "Roles_Post": {"Name": "Made", "Permissions": [{"Name": "Jobs.View", "IsGranted": True}]},
+    "Roles_PutById": {"Name": "Replaced", "Permissions": [{"Name": "Audit.View", "IsGranted": True}]},
+    "Roles_SetUsersById": {"addedUserIds": [The("member.Id")], "removedUserIds": []},
     "Sessions_DeleteInactiveUnattendedSessions": {"sessionIds": [The("gone_session.Id")]},
     "Sessions_SetMaintenanceMode": {"sessionId": The("session.Id"), "maintenanceMode": "Enabled"},
+    "Settings_ActivateLicenseOnline": LICENSE,
+    "Settings_DeleteBulk": {"settingNames": ["Abp.Timing.TimeZone"]},
+    "Settings_GetLicenseOffline": LICENSE,
+    "Settings_PutById": SETTING,
+    "Settings_SetCalendar": {"ExcludedDates": ["2026-12-25T00:00:00Z"], "TimeZoneId": "UTC"},
+    "Settings_UpdateBulk": {"settings": [SETTING]},
+    "Settings_UpdateUserSetting": {"setting": SETTING},
+    "Settings_VerifySmtpSetting": {"sendTo": "mora@acme.test", "smtpSettingModel": {"Host": "127.0.0.1", "Port": 1}},
     "Sessions_ToggleMachineSessionDebugModeById": {"enabled": True, "minutes": 5},
+    "Users_AssignRolesById": {"roleIds": [The("own_role.Id")]},
+    "Users_ChangeCulture": {"culture": "de"},
+    "Users_ChangePassword": {"currentPassword": "a", "newPassword": "b"},
+    "Users_ChangeUserCultureById": {"culture": "pt-BR"},
+    "Users_PatchById": {"Name": "Patched"},
+    "Users_Post": {"Type": "User", "UserName": f"made-{uuid4().hex}", "Password": "correct horse 7 battery"},
+    "Users_PutById": {"Name": "Replaced"},
+    "Users_SetActiveById": {"active": False},
+    "Users_ToggleOrganizationUnitById": {"toggle": True, "organizationUnitId": The("spare.Id")},
+    "Users_ToggleRoleById": {"role": "Tenant Administrator", "toggle": True},
+    "Tenants_PatchById": {"DisplayName": "Patched"},
+    "Tenants_Post": {"Name": The("free_name.Name")},
+    "Tenants_SetActive": {"active": False, "tenantIds": [The("other_tenant.Id")]},
 }
 HEADERS: Mapping[str, Mapping[str, object]] = {
+    "QueueItems_Import": {"content-type": "text/csv"},
     "JobTriggers_SaveExternalTrigger": {"x-uipath-jobkey": The("job.Key")},
 }
-FILES = {"Processes_UploadPackage": ("Fresh.1.0.0.nupkg", nupkg("Fresh"))}
+FILES = {
+    "Processes_UploadPackage": ("Fresh.1.0.0.nupkg", nupkg("Fresh")),
+    "Settings_ActivateLicenseOffline": ("licence.txt", b"none"),
+    "Settings_UploadLicense": ("licence.txt", b"none"),
+}
+CONTENTS = {"QueueItems_Import": b"Reference,Amount\nA-1,3\n"}
 # Marked `robot` in the contract, but sent by the tray on behalf of a signed-in user.
 SENT_BY_A_USER = frozenset({"Robots_GetConnectionData"})
 
@@ -260,6 +369,23 @@ class Things(Named):
 
     async def _folder(self) -> Json:
         return await self.given.folder("Home")
+
+    async def _audit_entry(self) -> Json:
+        await self.get("folder")
+        page = await self.api.get("/odata/AuditLogs?$orderby=Id desc&$top=1")
+        return dict(page["value"][0])
+
+    async def _free_name(self) -> Json:
+        return {"Name": f"T{uuid4().hex}"}
+
+    async def _other_tenant(self) -> Json:
+        return await self.tenant(is_active=True)
+
+    async def _closed_tenant(self) -> Json:
+        return await self.tenant(is_active=False)
+
+    async def tenant(self, *, is_active: bool) -> Json:
+        return dict(await self.api.post("/odata/Tenants", {"Name": f"T{uuid4().hex}", "IsActive": is_active}))
 
     async def _spare(self) -> Json:
         return await self.given.folder("Spare", await self.get("folder"))
@@ -350,10 +476,40 @@ class Things(Named):
         rows = await self.api.node.rows(ROLE, self.api.tenant_id)
         return dict(rows[0])
 
+    async def _own_role(self) -> Json:
+        """A role that somebody made, held by the member."""
+        body = {"Name": "Auditor", "Permissions": [{"Name": "Audit.View", "IsGranted": True}]}
+        made = dict(await self.api.post("/odata/Roles", body))
+        users = {"addedUserIds": [await self.get("member.Id")], "removedUserIds": []}
+        await self.api.post(f"/odata/Roles({made['Id']})/{ODATA}.SetUsers", users)
+        return made
+
     async def _asset(self) -> Json:
         body = {"Name": "Login", "ValueScope": "Global", "ValueType": "Credential", "CredentialUsername": "a"}
         made = await self.api.post("/odata/Assets", {**body, **PASSWORD}, folder=await self.get("folder.Id"))
         return dict(made)
+
+    async def _queue(self) -> Json:
+        return await self.given.queue(
+            "Invoices", folder=await self.get("folder"), specific_data_json_schema='{"type": "object"}'
+        )
+
+    async def _bucket(self) -> Json:
+        return await self.given.bucket("Reports", folder=await self.get("folder"))
+
+    async def _file(self) -> Json:
+        bucket, folder = await self.get("bucket"), await self.get("folder")
+        return {"path": await self.given.file(bucket, "reports/total.txt", b"42", folder=folder)}
+
+    async def _credential_store(self) -> Json:
+        body = {"Name": "Vault", "Type": "HashiCorpVault", "AdditionalConfiguration": VAULT}
+        return dict(await self.api.post("/odata/CredentialStores", body))
+
+    async def _used_store(self) -> Json:
+        """The one that every tenant has, with a credential in it."""
+        await self.get("asset")
+        found = await self.api.get("/odata/CredentialStores", params={"$filter": "Type eq 'Database'"})
+        return dict(found["value"][0])
 
     async def _attachment(self) -> Json:
         body = {"Name": "total.txt", "JobKey": await self.get("job.Key")}
@@ -365,6 +521,37 @@ class Things(Named):
         for loop in exports.loops(self.api.node.port(Blobs)):
             await self.api.node.run_turn(loop.turn)
         return dict(made)
+
+    async def _queue_item(self) -> Json:
+        return await self.queue_item("Waits")
+
+    async def _failed_item(self) -> Json:
+        made = await self.queue_item("Failed")
+        await self.api.node.rows(FAIL_ITEM, self.api.tenant_id, made["Id"])
+        return made
+
+    async def _transaction(self) -> Json:
+        """An item that the administrator works on."""
+        queue = await self.get("queue")
+        body = {"transactionData": {"Name": queue["Name"], "Reference": "Taken", "SpecificContent": {"Amount": 3}}}
+        path = "/odata/Queues/UiPathODataSvc.StartTransaction"
+        return dict(await self.api.post(path, body, folder=await self.get("folder.Id")))
+
+    async def queue_item(self, reference: str) -> Json:
+        """An item of the folder's queue."""
+        queue = await self.get("queue")
+        body = {"itemData": {"Name": queue["Name"], "Reference": reference, "SpecificContent": {"Amount": 3}}}
+        path = "/odata/Queues/UiPathODataSvc.AddQueueItem"
+        return dict(await self.api.post(path, body, folder=await self.get("folder.Id")))
+
+    async def _queue_item_comment(self) -> Json:
+        body = {"QueueItemId": await self.get("queue_item.Id"), "Text": "Looks odd"}
+        return dict(await self.api.post("/odata/QueueItemComments", body, folder=await self.get("folder.Id")))
+
+    async def _queue_item_event(self) -> Json:
+        await self.get("queue_item")
+        page = await self.api.get("/odata/QueueItemEvents", folder=await self.get("folder.Id"))
+        return dict(page["value"][0])
 
     async def _session(self) -> Json:
         robot = await self.robot()
@@ -404,17 +591,24 @@ class Things(Named):
 
 async def good_request(row: Row, things: Things) -> Request:
     """A request that the row answers well; its things are made. Raises LookupError when this file does not know how."""
-    parameters = {param.name: await things.fill(_value(row, param)) for param in row.path_params}
+    parameters = await good_address(row, things)
     queries = {param.name: _value(row, param) for param in row.query_params if param.required and not param.is_odata}
     options: Json = {"params": await things.fill({**queries, **QUERIES.get(row.id, {})}) or None}
     if row.folder is not Folder.NONE:
         options["folder"] = await things.get("folder.Id")
     options["headers"] = await things.fill(HEADERS.get(row.id, {}))
+    if row.id in CONTENTS:
+        options["content"] = CONTENTS[row.id]
     if row.id in FILES:
         options["files"] = {"file": (*FILES[row.id], "application/octet-stream")}
     elif row.body_model and row.id not in BODIES:
         raise LookupError(f"tests/given.py knows no body for {row.id}")
     return Request(row.method, fill_path(row, parameters), await things.fill(BODIES.get(row.id)), options)
+
+
+async def good_address(row: Row, things: Things) -> Json:
+    """The parameters of the path by name, with things that are there."""
+    return {param.name: await things.fill(_value(row, param)) for param in row.path_params}
 
 
 def _value(row: Row, param: Param) -> object:

@@ -72,10 +72,17 @@ def run_page(page: Path, tools: Tools) -> str:
             if block.terminal == "server":
                 ready = partial(is_ready, f"http://127.0.0.1:{port}")
                 until(ready, f"{page.name}: the server is ready", seconds=FIRST_START_S, programs=[program])
+            if block.terminal.startswith("robot-"):
+                until(partial(is_connected, program), "the robot is connected", seconds=60, programs=[program])
             if block.terminal == "login":
                 sign_in_for(program, "admin", "a-password-for-admin")
                 until(partial(is_kept, program), "the sign-in is kept", seconds=30)
     return "".join(said)
+
+
+def is_connected(robot: Program) -> bool:
+    """Whether `podium robot` takes jobs."""
+    return "Connected to" in robot.said
 
 
 def is_kept(login: Program) -> bool:
@@ -107,6 +114,28 @@ class TestCommands:
         assert "Signed in by  podium login" in said, said
         assert "Shared has the key" in said
         assert "authorization_pending" in said
+
+    def test_the_page_on_queues_books_each_invoice_once_by_several_robots(self, tools: Tools) -> None:
+        said = run_page(DOCS / "how-to" / "process-a-queue.md", tools)
+        assert "30 items added to Invoices\n0 items added to Invoices\n30 were there" in said
+        booked = re.findall(r"(INV-\d+) \(attempt (\d)\): booked", said)
+        assert len(booked) == len({reference for reference, _ in booked}) == 26, said
+        assert {reference for reference, attempt in booked if attempt == "2"} == {"INV-2605", "INV-2614", "INV-2622"}
+        rejected = re.findall(r"(INV-\d+) \(attempt 1\): rejected", said)
+        assert sorted(rejected) == sorted(["INV-2607", "INV-2611", "INV-2618", "INV-2625"] * 2)
+        assert len(re.findall(r"\(attempt 3\): failed", said)) == 2
+        hosts = set(re.findall(r"Job \d Running on (robot-\d)", said))
+        workers = [count for count in re.findall(r"^  successful: (\d+)$", said, re.MULTILINE)[:3] if count != "0"]
+        assert len(hosts) > 1, said
+        assert len(workers) > 1, said
+        states = re.findall(r"^(New|InProgress|Failed|Successful|Retried) +(\d+)$", said, re.MULTILINE)
+        assert [count for _, count in states] == ["0", "0", "6", "24", "7", "0", "0", "4", "26", "13"]
+        attempts = said.partition("Exception  ApplicationException: the accounting system does not answer")[2]
+        assert re.findall(r"^\d+ +(\d) +(\w+) ", attempts, re.MULTILINE)[:3] == [
+            ("1", "Retried"),
+            ("2", "Retried"),
+            ("3", "Failed"),
+        ]
 
 
 class TestLinks:

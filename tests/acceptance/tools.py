@@ -6,7 +6,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,9 @@ OWN_SETTINGS = ("PODIUM_", "UIPATH_", "VIRTUAL_ENV", "PYTEST_")
 
 @dataclass(frozen=True)
 class Tools:
-    """Folders of programs: the vendor's clients, and uv."""
+    """Folders of programs: the vendor's clients, further ones, and uv."""
 
+    cache: Path
     clients: Path
     uv: Path
     uv_cache: Path
@@ -45,16 +46,22 @@ def install() -> Tools:
     cache.mkdir(parents=True, exist_ok=True)
     (cache / ".gitignore").write_text("*\n", encoding="utf-8")
     uv = find_uv()
-    clients = cache / "_".join(PACKAGES).replace("==", "-")
+    clients = installed(cache, uv, PACKAGES)
+    known = run([str(uv), "cache", "dir"], os.environ).strip()
+    return Tools(cache, clients, uv, Path(known))
+
+
+def installed(cache: Path, uv: Path, packages: Sequence[str]) -> Path:
+    """An environment with these packages, made when it is not there yet."""
+    made = cache / "_".join(packages).replace("==", "-")
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (clients / "complete").exists():
+        if not (made / "complete").exists():
             variables = {name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"}
-            run([str(uv), "venv", "--quiet", "--clear", str(clients)], variables)
-            run([str(uv), "pip", "install", "--quiet", "--python", str(clients), *PACKAGES], variables)
-            (clients / "complete").touch()
-    known = run([str(uv), "cache", "dir"], os.environ).strip()
-    return Tools(clients, uv, Path(known))
+            run([str(uv), "venv", "--quiet", "--clear", str(made)], variables)
+            run([str(uv), "pip", "install", "--quiet", "--python", str(made), *packages], variables)
+            (made / "complete").touch()
+    return made
 
 
 def find_uv() -> Path:

@@ -27,6 +27,10 @@ class Goal(NamedTuple):
         return value <= self.limit if self.is_upper else value >= self.limit
 
 
+def _ratio(over: str, under: str) -> Callable[[dict[str, float]], float]:
+    return lambda figures: figures[over] / figures[under]
+
+
 GOALS = (
     Goal("last route / first route, CPU", lambda f: f["last route, CPU us"] / f["first route, CPU us"], 1.1, True),
     Goal("framework path / raw ASGI, CPU", lambda f: f["first route, CPU us"] / f["raw ASGI, CPU us"], 2.0, True),
@@ -35,6 +39,22 @@ GOALS = (
     Goal("tokens / bare RS256 signatures", lambda f: f["tokens /s"] / f["bare RS256 signatures /s"], 0.75, False),
     Goal("verifying a token seen before", lambda f: f["verified token, us"], 5, True, "us"),
     Goal("StartJobs -> in the long poll, p50", lambda f: f["pick-up p50 ms"], 10, True, "ms"),
+    *(
+        Goal(
+            f"backlog {name}: {ours} / {theirs}",
+            _ratio(f"backlog {name}: {ours} /s", f"backlog {name}: {theirs} /s"),
+            limit,
+            False,
+        )
+        for name in ("1k", "100k", "1M")
+        for ours, theirs, limit in (
+            ("adds", "raw adds", 0.5),
+            ("adds", "procrastinate adds", 2),
+            ("pairs", "raw pairs", 0.5),
+            ("pairs", "procrastinate pairs", 4),
+        )
+    ),
+    Goal("pairs at a backlog of 1M / of 1k", _ratio("backlog 1M: pairs /s", "backlog 1k: pairs /s"), 0.85, False),
 )
 NOTES = (
     ("share of a core, 1,000 robots beating each 30 s", lambda f: f["1000 robots, core share %"], "%"),
@@ -78,16 +98,25 @@ class Figures:
             )
         lines += ["", f"Side by side (median of the ratios of {len(self.rounds)} rounds)"]
         for goal in GOALS:
-            value = median(map(goal.value, self.rounds))
+            if (value := self._median(goal.value)) is None:
+                continue
             word, sign = "ok  " if goal.holds(value) else "MISS", "<=" if goal.is_upper else ">="
             lines.append(f"{word} {goal.name:<47}{_short(value):>11} {goal.unit:<3} goal {sign} {goal.limit:g}")
         for name, value_of, unit in NOTES:
-            lines.append(f"     {name:<47}{_short(median(map(value_of, self.rounds))):>11} {unit}")
+            if (value := self._median(value_of)) is not None:
+                lines.append(f"     {name:<47}{_short(value):>11} {unit}")
         lines += [f"     {name:<47}{_short(value):>11}    (once)" for name, value in self.once.items()]
         if self.errors:
             lines += ["", "ERRORS: answers that were not 2xx"]
             lines += [f"{count:>8} x {what}" for what, count in self.errors.most_common(20)]
         return "\n".join(lines)
+
+    def _median(self, value_of: Callable[[dict[str, float]], float]) -> float | None:
+        """Over the rounds; None when the run had no such part."""
+        try:
+            return median(map(value_of, self.rounds))
+        except KeyError:
+            return None
 
     def save(self, path: Path) -> None:
         """All rounds and errors as JSON."""

@@ -42,7 +42,15 @@ async def hollow(config: Config) -> AsyncIterator[Composition]:
     async with compose(config) as made:
         operations = [
             Operation(
-                row, nothing, atomic=False, audited=False, connected=False, body=None, body_optional=True, arguments=()
+                row,
+                nothing,
+                atomic=False,
+                audited=False,
+                connected=False,
+                idempotent=False,
+                body=None,
+                body_optional=True,
+                arguments=(),
             )
             for row in made.contract.of_context(ORCHESTRATOR)
         ]

@@ -25,8 +25,10 @@ import uvloop
 from podium.kernel.embedded_postgres import EmbeddedPostgres
 from tests.bench import postgres, profiling
 from tests.bench.figures import Figures
+from tests.bench.lists import Lists
+from tests.bench.queues import BACKLOGS, Queues
 from tests.bench.server import LOAD_CORE, Server, can_pin, free_port, running
-from tests.bench.workloads import FULL, QUICK, Effort, Servers, Workloads
+from tests.bench.workloads import FULL, QUICK, SAMPLE, Effort, Servers, Workloads
 from tests.bench.world import ENVIRONMENT, World
 
 OPEN_FILES = 8192
@@ -37,6 +39,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--quick", action="store_true", help="short rounds, about a minute in all")
+    parser.add_argument(
+        "--part",
+        choices=("calls", "queues", "lists"),
+        action="append",
+        help="only this part, or these; queues and lists fill tables with millions of rows (default: calls)",
+    )
+    parser.add_argument("--backlog", choices=tuple(BACKLOGS), action="append", help="of the queues (default: all)")
     parser.add_argument("--polls", action="store_true", help="then a thousand open long polls for 36 seconds, once")
     parser.add_argument("--profile", action="store_true", help="then show where the server's time goes, by py-spy")
     parser.add_argument("--json", type=Path, help="write the figures of all rounds here")
@@ -58,9 +67,19 @@ def main() -> int:
 
 async def _run(folder: Path, options: argparse.Namespace, figures: Figures) -> None:
     effort: Effort = QUICK if options.quick else FULL
+    parts = options.part or ["calls"]
     with ExitStack() as stack:
         servers = await _start(stack, folder, options.log_level)
         world = stack.enter_context(World(servers.real.url))
+        if "queues" in parts:
+            queues = Queues(servers.real, world, servers.database_url, folder, effort.loop_s, figures)
+            await queues.run(options.rounds, options.backlog or list(BACKLOGS))
+        if "lists" in parts:
+            folder_id = world.folder("Lists")
+            lists = Lists(servers.real, world, servers.database_url, effort.loop_s, figures)
+            await lists.run(options.rounds, world.process(folder_id, SAMPLE), folder_id)
+        if "calls" not in parts:
+            return
         workloads = Workloads(servers, world, effort, figures)
         print(
             f"first route {workloads.first}, last route {workloads.last}; load average {os.getloadavg()[0]:.1f} on "

@@ -26,6 +26,7 @@ ROBOTS = 1000
 BEAT_S = 30.0
 POLL_S = 25
 JOINING_S = 10.0
+SAMPLE = resource("contract").parent / "src" / "podium" / "samples" / "invoice_total"
 BEAT = {"CommandState": "All", "Heartbeats": []}
 
 
@@ -71,11 +72,10 @@ class Workloads:
             "first route": (servers.hollow, self._with_token(self.first, hollow_token)),
             "last route": (servers.hollow, self._with_token(self.last, hollow_token)),
         }
-        sample = resource("contract").parent / "src" / "podium" / "samples" / "invoice_total"
         quiet, work, picked = (world.folder(name) for name in ("Quiet", "Work", "Picked"))
         self._quiet_key = world.machine("quiet", quiet, 4)
-        self._start = world.start_jobs(work, world.process(work, sample))
-        self._pick = world.start_jobs(picked, world.process(picked, sample))
+        self._start = world.start_jobs(work, world.process(work, SAMPLE))
+        self._pick = world.start_jobs(picked, world.process(picked, SAMPLE))
         self._picked_key = world.machine("picked", picked, 10)
         self._rows: postgres.Rows | None = None
         self._token = world.token

@@ -17,6 +17,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
+import msgspec
 import pyotp
 import structlog
 
@@ -28,6 +29,7 @@ from podium.identity.settings.rules import SessionPolicy
 from podium.kernel import log
 from podium.kernel.config import Config
 from podium.kernel.keyring import Keyring
+from tests.builders import ODATA, Given
 from tests.conftest import ADMIN_PASSWORD, Caller, MovableClock, Node, running
 
 WINDOW = 12
@@ -119,6 +121,87 @@ async def tried_smtp_passwords(world: World, count: int) -> list[str]:
         server = {"host": "127.0.0.1", "port": 9, "userName": "u", "password": password, "fromAddress": "a@podium.test"}
         body = {"recipient": "b@podium.test", "smtpSettings": server}
         await world.pm.post("/identity_/api/Setting/VerifySmtpSettings", body, expect=None)
+        found.append(password)
+    return found
+
+
+async def asset_secrets(world: World, count: int) -> list[str]:
+    """Credentials, and secrets of assets: made, replaced, set by a robot, and refused."""
+    found: list[str] = []
+    folder = await Given(world.api).shared()
+    while len(found) < count:
+        first, second, wrong = (f"asset{secrets.token_urlsafe(18)}" for _ in range(3))
+        body = {"Name": f"planted-{uuid4().hex[:12]}", "ValueScope": "Global", "ValueType": "Credential"}
+        credential = {**body, "CredentialUsername": "ana", "CredentialPassword": first}
+        made = await world.api.post("/odata/Assets", credential, folder=folder)
+        path = f"/odata/Assets({made['Id']})"
+        await world.api.put(path, {**credential, "CredentialPassword": second}, folder=folder)
+        await world.api.put(path, {**credential, "Name": "", "CredentialPassword": wrong}, folder=folder, expect=400)
+        await world.api.delete(path, folder=folder)
+        found += [first, second, wrong]
+    while len(found) < count + 20:
+        secret = f"value{secrets.token_urlsafe(18)}"
+        body = {"Name": f"planted-{uuid4().hex[:12]}", "ValueScope": "Global", "ValueType": "Secret"}
+        await world.api.post("/odata/Assets", {**body, "SecretValue": secret}, folder=folder)
+        found.append(secret)
+    return found
+
+
+async def credential_store_secrets(world: World, count: int) -> list[str]:
+    """Tokens in the configuration of stores: made, replaced, deleted."""
+    found: list[str] = []
+    while len(found) < count:
+        first, second = (f"vault{secrets.token_urlsafe(18)}" for _ in range(2))
+        made: dict[str, int] = {}
+        for token in (first, second):
+            configuration = {"VaultUri": "https://vault.acme.test", "AuthenticationType": "Token", "Token": token}
+            text = msgspec.json.encode({**configuration, "SecretsEngine": "KeyValueV2"}).decode()
+            name = f"planted-{uuid4().hex[:12]}"
+            body = {"Name": name, "Type": "HashiCorpVault", "AdditionalConfiguration": text}
+            if made:
+                await world.api.put(f"/odata/CredentialStores({made['Id']})", body)
+            else:
+                made = await world.api.post("/odata/CredentialStores", body)
+        await world.api.delete(f"/odata/CredentialStores({made['Id']})")
+        found += [first, second]
+    return found
+
+
+async def queue_contents(world: World, count: int) -> list[str]:
+    """What items of encrypted queues hold, taken in one by one and by the dozen."""
+    given = Given(world.api)
+    folder, name = await given.shared(), f"planted-{uuid4().hex[:12]}"
+    await world.api.post("/odata/QueueDefinitions", {"Name": name, "Encrypted": True}, folder=folder)
+    found = [f"item{secrets.token_urlsafe(18)}" for _ in range(count)]
+    for secret in found[: count // 2]:
+        item = {"Name": name, "Priority": "Normal", "SpecificContent": {"card": secret}}
+        await world.api.post("/odata/Queues/UiPathODataSvc.AddQueueItem", {"itemData": item}, folder=folder)
+    items = [{"SpecificContent": {"card": secret}} for secret in found[count // 2 :]]
+    body = {"queueName": name, "commitType": "AllOrNothing", "queueItems": items}
+    await world.api.post("/odata/Queues/UiPathODataSvc.BulkAddQueueItems", body, folder=folder)
+    return found
+
+
+async def tenant_passwords(world: World, count: int) -> list[str]:
+    """Of administrators that tenants were made for, and of those that were refused."""
+    found = []
+    for number in range(count):
+        password = f"aA1{secrets.token_urlsafe(18)}"
+        name = f"planted{uuid4().hex[:12]}"
+        person = {"AdminEmailAddress": f"{name}@podium.test", "AdminPassword": password}
+        refused = {"ConnectionString": f"Password={password}"} if number % 2 else {}
+        await world.api.post("/odata/Tenants", {"Name": name, **person, **refused}, expect=400 if refused else 201)
+        found.append(password)
+    return found
+
+
+async def setting_secrets(world: World, count: int) -> list[str]:
+    """Passwords of the tenant's mail server."""
+    found = []
+    for _ in range(count):
+        password = f"mail{secrets.token_urlsafe(18)}"
+        row = {"Name": "Abp.Net.Mail.Smtp.Password", "Value": password}
+        await world.api.post(f"/odata/Settings/{ODATA}.UpdateBulk", {"settings": [row]})
         found.append(password)
     return found
 
@@ -215,6 +298,11 @@ PLANTERS: tuple[tuple[Planter, int], ...] = (
     (smtp_passwords, 60),
     (tried_smtp_passwords, 20),
     (machine_secrets, 130),
+    (asset_secrets, 60),
+    (credential_store_secrets, 20),
+    (queue_contents, 24),
+    (tenant_passwords, 10),
+    (setting_secrets, 10),
     (totp_secrets, 80),
     (recovery_codes, 80),
     (mail_links, 80),

@@ -16,6 +16,8 @@ from tools.checks.writes import CONTEXTS, area_of
 RULE = "neighbours"
 FREE_NAMES = frozenset({"actions", "entity", "rules"})
 FREE = {
+    "podium.orchestrator.access.granting": "actions on what a caller may give, a file of their own",
+    "podium.orchestrator.access.first_start": "what a new tenant has, for the first start and the host",
     "podium.orchestrator.access.resolver": "the cache that every change of access empties",
     "podium.orchestrator.access.store": "announce_change, which every change of access calls",
     "podium.orchestrator.exports.kinds": "a table of what can be exported",
@@ -23,6 +25,7 @@ FREE = {
     "podium.orchestrator.jobs.log_flags": "actions on what logs tell of jobs, a file of their own",
     "podium.orchestrator.packages.arguments": "pure",
     "podium.orchestrator.packages.versions": "pure",
+    "podium.orchestrator.queues.schemas": "pure",
     "podium.identity.tokens.claims": "pure",
     "podium.identity.users.passwords": "hashing, no SQL",
 }

@@ -11,38 +11,38 @@ from typing import Any
 from podium.cli.failure import Exit, Failure
 
 
-def parse(pieces: Iterable[str]) -> dict[str, Any] | None:
+def parse(pieces: Iterable[str], option: str = "--input") -> dict[str, Any] | None:
     """The arguments that the pieces give together, later ones winning; None when there are no pieces.
 
     A piece is a JSON object, `@file` with one, `@-` for one on stdin, or `name=value`. A value that is JSON is taken
     as such (`n=3`, `on=true`), any other is text; `name:=value` insists on text (`code:=007`).
-    Raises Failure (2) naming the piece.
+    Raises Failure (2) naming the piece; `option` is what the pieces are given with.
     """
     arguments: dict[str, Any] | None = None
     for piece in pieces:
-        arguments = (arguments or {}) | _one(piece)
+        arguments = (arguments or {}) | _one(piece, option)
     return arguments
 
 
-def _one(piece: str) -> dict[str, Any]:
+def _one(piece: str, option: str) -> dict[str, Any]:
     if piece.lstrip().startswith("{"):
-        return _object(piece, "--input")
+        return _object(piece, option)
     if piece.startswith("@"):
         return _object(_read(piece[1:]), piece)
     name, separator, value = piece.partition("=")
     if name.endswith(":"):
-        return {_name(name[:-1], piece): value}
+        return {_name(name[:-1], piece, option): value}
     if not separator:
-        raise Failure(f"--input {piece!r} is neither a JSON object, nor @file, nor name=value", Exit.USAGE)
+        raise Failure(f"{option} {piece!r} is neither a JSON object, nor @file, nor name=value", Exit.USAGE)
     try:
-        return {_name(name, piece): json.loads(value, parse_constant=_no_constant)}
+        return {_name(name, piece, option): json.loads(value, parse_constant=_no_constant)}
     except ValueError:
         return {name: value}
 
 
-def _name(name: str, piece: str) -> str:
+def _name(name: str, piece: str, option: str) -> str:
     if not name.strip():
-        raise Failure(f"--input {piece!r} has no name before the =", Exit.USAGE)
+        raise Failure(f"{option} {piece!r} has no name before the =", Exit.USAGE)
     return name
 
 

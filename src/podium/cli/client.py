@@ -134,6 +134,23 @@ class Orchestrator:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """The decoded body; None when it is empty. Raises Failure for every status that is not 2xx."""
+        response = self.exchange(
+            method, path, folder=folder, params=params, json=json, content=content, headers=headers
+        )
+        return self.decoded(response)
+
+    def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        folder: str | int | None = None,
+        params: Mapping[str, Any] | None = None,
+        json: Any = None,
+        content: Iterator[bytes] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """As `request`, for who wants the answer's headers as well."""
         response = send(
             self._http,
             method,
@@ -143,7 +160,10 @@ class Orchestrator:
             content=content,
             headers=folder_headers(folder) | dict(headers or {}),
         )
-        checked(response)
+        return checked(response)
+
+    def decoded(self, response: httpx.Response) -> Any:
+        """The answer's JSON; None for an empty body. Raises Failure for anything else."""
         if not response.content:
             return None
         try:

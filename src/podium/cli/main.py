@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from podium.cli import audit, folders, jobs, keys, machines, mail, packages, processes, robot, robots, sessions
+from podium.cli import audit, folders, jobs, keys, machines, mail, packages, processes, queues, robot, robots, sessions
 from podium.cli.connection import Settings
 from podium.cli.demo import demo
 from podium.cli.failure import Failure
@@ -84,6 +84,7 @@ commands.command(rich_help_panel=WORK)(publish)
 commands.command(rich_help_panel=WORK)(start)
 for name, module in (
     ("jobs", jobs),
+    ("queues", queues),
     ("folders", folders),
     ("processes", processes),
     ("packages", packages),

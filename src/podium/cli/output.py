@@ -48,6 +48,12 @@ STATE_STYLES = {
     "Warn": "yellow",
     "Unresponsive": "red",
     "Disconnected": "dim",
+    "New": "yellow",
+    "InProgress": "cyan",
+    "Failed": "red",
+    "Retried": "magenta",
+    "Abandoned": "red",
+    "Deleted": "dim",
 }
 
 

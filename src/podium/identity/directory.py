@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 from uuid import UUID
 
 from asyncpg import Record
@@ -44,28 +44,22 @@ def principal_of(user: User) -> Principal:
     )
 
 
-# Deleted users and robot accounts keep their names: old records show them.
 NAMES = """
-SELECT id, 'user' AS kind, user_name AS name, email, first_name, last_name, display_name
-  FROM identity.users WHERE id = ANY($1::uuid[])
-UNION ALL
-SELECT id, 'group', name, NULL, NULL, NULL, name FROM identity.groups WHERE id = ANY($1::uuid[])
-UNION ALL
-SELECT id, 'robot', name, NULL, NULL, NULL, display_name FROM identity.robot_accounts WHERE id = ANY($1::uuid[])
-UNION ALL
-SELECT id, 'application', name, NULL, NULL, NULL, name FROM identity.clients WHERE id = ANY($1::uuid[])
+SELECT id, kind, name, email, first_name, last_name, display_name FROM identity.principals
+ WHERE organization_id = $1 AND id = ANY($2::uuid[])
 """
 
-# A user's name wins over another user's e-mail, and that over a robot account.
+# A user's name wins over another user's e-mail, and that over others; the older one over a younger of the same name.
 FIND = """
 SELECT id, kind, name, email, first_name, last_name, display_name FROM identity.principals
- WHERE organization_id = $1 AND kind IN ('user', 'robot') AND (name_key = $2 OR email_key = $2)
- ORDER BY kind = 'user' DESC, name_key = $2 DESC LIMIT 1
+ WHERE organization_id = $1 AND kind = ANY($3::text[]) AND (name_key = $2 OR email_key = $2)
+ ORDER BY kind = 'user' DESC, name_key = $2 DESC, created_at, id LIMIT 1
 """
 
 SEARCH = """
 SELECT id, kind, name, email, first_name, last_name, display_name FROM identity.principals
- WHERE organization_id = $1 AND (name_key ^@ $2::text OR email_key ^@ $2::text)
+ WHERE organization_id = $1 AND kind = ANY($4::text[])
+   AND (name_key ^@ $2::text OR email_key ^@ $2::text OR lower(display_name) ^@ $2::text)
  ORDER BY name_key, id LIMIT $3
 """
 
@@ -95,13 +89,10 @@ class InProcessDirectory:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    async def names(self, ids: Collection[UUID]) -> Mapping[UUID, Principal]:
-        """The principals of these ids, of any organization, deleted users and robot accounts too.
-
-        Unknown ids are left out.
-        """
+    async def names(self, organization_id: UUID, ids: Collection[UUID]) -> Mapping[UUID, Principal]:
+        """The principals of these ids; unknown and deleted ones and those of other organizations are left out."""
         async with self._db.acquire() as connection:
-            rows = await connection.fetch(NAMES, list(ids))
+            rows = await connection.fetch(NAMES, organization_id, list(ids))
         return {row["id"]: _principal(row) for row in rows}
 
     async def groups_of(self, principal: UUID) -> list[UUID]:
@@ -109,20 +100,29 @@ class InProcessDirectory:
         async with self._db.acquire() as connection:
             return await groups.groups_of(connection, principal)
 
-    async def find(self, organization_id: UUID, name_or_email: str) -> Principal | None:
-        """The user of that user name, else of that e-mail, else the robot account; without regard to case."""
+    async def members_of(self, group_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+        """Principal and group, for every member of the groups; every active user is in Everyone."""
+        async with self._db.acquire() as connection:
+            return await groups.members_of(connection, group_ids)
+
+    async def find(
+        self, organization_id: UUID, name_or_email: str, kinds: Collection[str] = ("user", "robot")
+    ) -> Principal | None:
+        """The principal of one of these kinds that is called so, else the user of that e-mail; without regard to case."""
         if "\0" in name_or_email:
             return None
         async with self._db.acquire() as connection:
-            row = await connection.fetchrow(FIND, organization_id, fold(name_or_email))
+            row = await connection.fetchrow(FIND, organization_id, fold(name_or_email), list(kinds))
         return _principal(row) if row else None
 
-    async def search(self, organization_id: UUID, prefix: str, limit: int) -> list[Principal]:
-        """Users (by e-mail too), robot accounts, groups, applications whose name starts so, by name; at most `limit`."""
+    async def search(
+        self, organization_id: UUID, prefix: str, limit: int, kinds: Collection[str] = get_args(PrincipalKind)
+    ) -> list[Principal]:
+        """Principals whose name, shown name or e-mail starts so, by name; at most `limit`."""
         if "\0" in prefix:
             return []
         async with self._db.acquire() as connection:
-            rows = await connection.fetch(SEARCH, organization_id, fold(prefix), limit)
+            rows = await connection.fetch(SEARCH, organization_id, fold(prefix), limit, list(kinds))
         return [_principal(row) for row in rows]
 
     async def is_administrator(self, subject: UUID) -> bool:

@@ -33,7 +33,10 @@ from podium.identity.tokens.claims import (
     read_id_token,
 )
 from podium.identity.tokens.rules import (
+    JOB_SCOPE,
+    JOB_TOKEN_LIFETIME_S,
     NOT_VALID,
+    ROBOT_CLIENT,
     SKEW_S,
     SUB_TYPES,
     Claims,
@@ -251,6 +254,31 @@ class Issuer:
             return self._sign("machine", client.organization_id, client.client_id, scopes, claims, now)
         claims["sub"] = str(client.id)
         return self._sign("application", client.organization_id, client.client_id, scopes, claims, now)
+
+    def issue_job_token(
+        self,
+        organization_id: UUID,
+        robot_name: str,
+        now: datetime,
+        *,
+        tenant_key: UUID,
+        folder_key: UUID,
+        job_key: UUID,
+        lease_epoch: int,
+        robot_key: UUID,
+    ) -> str:
+        """An access token of a robot for one hand-out of one job. Nobody renews it; its job's end is its own."""
+        claims: dict[str, object] = {
+            "sub": str(robot_key),
+            "name": robot_name,
+            "tenant_key": str(tenant_key),
+            "folder_key": str(folder_key),
+            "job_key": str(job_key),
+            "lease_epoch": lease_epoch,
+            "robot_key": str(robot_key),
+            "exp": int(now.timestamp()) + JOB_TOKEN_LIFETIME_S,
+        }
+        return self._sign("robot", organization_id, ROBOT_CLIENT, [JOB_SCOPE], claims, now)
 
     def _sign(
         self,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from podium.kernel import snapshots
+
 if TYPE_CHECKING:
     from podium.kernel.call import Call
 
@@ -23,6 +25,8 @@ def values(call: Call) -> tuple[object, ...]:
     said = call.audit
     entity = said.get("entity_id")
     detail = said.get("detail")
+    if detail is None and call.row.context != "identity":  # its handlers say what is to be known of a change
+        detail = snapshots.detail_of(call.body, said.get("before"))
     return (
         call.tenant_id,
         call.now,

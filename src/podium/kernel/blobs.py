@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import contextlib
 import errno
 import functools
 import hashlib
@@ -25,6 +26,7 @@ from typing import BinaryIO, ParamSpec, TypeVar
 from podium.kernel.errors import Forbidden, NotFound, TooLarge, Unavailable
 
 NAME = re.compile(r"[0-9a-f]{32}")
+SHARDS = 256
 BUFFER_BYTES = 1024 * 1024
 TOKEN_DOMAIN = b"podium blob 1\0"
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -113,6 +115,22 @@ class Blobs:
     async def remove_abandoned(self, before: datetime) -> int:
         """Remove what killed servers left half-written, last written before the instant; how many files."""
         return await _in_thread(self._remove_abandoned, before.timestamp())
+
+    async def names(self, shard: int, before: datetime) -> list[str]:
+        """Names of the blobs of one of SHARDS equal parts of the folder, written before the instant."""
+        return await _in_thread(self._names, f"{shard:02x}", before.timestamp())
+
+    def _names(self, part: str, before_s: float) -> list[str]:
+        folder = self._folder / part
+        if not folder.is_dir():
+            return []
+        found: list[str] = []
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if NAME.fullmatch(entry.name) and entry.stat().st_mtime < before_s:
+                        found.append(entry.name)
+        return found
 
     def _remove_abandoned(self, before_s: float) -> int:
         old = [path for path in self._incoming.iterdir() if path.stat().st_mtime < before_s]

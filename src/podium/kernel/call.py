@@ -26,7 +26,8 @@ class Actor(NamedTuple):
 
     `subject`: GUID of the identity principal (user or application), None for robots and machines.
     `user_id`: row of the tenant's users, None outside a tenant. `scopes`: None when every scope is granted.
-    `tenant_key`: the tenant that the sign-in named, for calls that name none.
+    `tenant_key`: the tenant that the sign-in named, for calls that name none. `job_key` and `folder_id`: of a robot that
+    calls with the token of one of its jobs, the job and the only folder that it reaches; None for everybody else.
     """
 
     kind: ActorKind
@@ -41,6 +42,8 @@ class Actor(NamedTuple):
     robot_id: int | None = None
     robot_key: UUID | None = None
     machine_id: int | None = None
+    job_key: UUID | None = None
+    folder_id: int | None = None
 
 
 class Folder(NamedTuple):
@@ -75,14 +78,21 @@ class Services:
     clock: Clock
     ports: dict[type, object] = field(default_factory=dict)
 
+    def port(self, kind: type[T]) -> T:
+        """The object that fills an interface; compose.py put it there."""
+        found = self.ports[kind]
+        assert isinstance(found, kind)
+        return found
+
 
 @dataclass(slots=True, kw_only=True)
 class Call:
     """The argument of every handler. Lives for one request; not shared between tasks.
 
-    `query_string` is as it was sent, for who must see a parameter that is given twice. `client_address`: the peer's, or
-    what a trusted proxy says of it; blank when it is not known. `organization_id`: the caller's; of a call that needs no
-    credential the one that the address names, None when it names none.
+    `path` is the address without organization and tenant; `query_string` is as it was sent, for who must see a parameter
+    that is given twice. `client_address`: the peer's, or what a trusted proxy says of it; blank when it is not known.
+    `organization_id`: the caller's; of a call that needs no credential the one that the address names, None when it
+    names none. `in_transaction`: `db` is in a transaction that the turn commits, also for a handler that asks for none.
     """
 
     row: Row
@@ -96,6 +106,7 @@ class Call:
     gone: Callable[[], Awaitable[object]]
     public_url: str
     trace_id: str
+    path: str = ""
     query_string: str = ""
     client_address: str = ""
     tenant_id: int = 0
@@ -103,6 +114,8 @@ class Call:
     tenant_name: str = ""
     organization_id: UUID | None = None
     organization_name: str = ""
+    in_transaction: bool = False
+    body: object = None
     reach: Reach = NO_REACH
     folder: Folder | None = None
     events: list[Event] = field(default_factory=list)
@@ -110,10 +123,8 @@ class Call:
     after_commit: list[Callable[[], None]] = field(default_factory=list)
 
     def port(self, kind: type[T]) -> T:
-        """The object that fills an interface; compose.py put it there."""
-        found = self.services.ports[kind]
-        assert isinstance(found, kind)
-        return found
+        """The object that fills an interface."""
+        return self.services.port(kind)
 
     @property
     def permissions(self) -> frozenset[str]:
@@ -156,18 +167,33 @@ class Call:
         """Run after the commit and only then: wake a loop, forget a cache entry."""
         self.after_commit.append(action)
 
-    def describe(self, action: str, *, component: str = "", entity_id: int | str | None = None, name: str = "") -> None:
-        """Fill the audit row of this call: verb of the published Action enumeration, component, entity."""
+    def describe(
+        self,
+        action: str,
+        *,
+        component: str = "",
+        entity_id: int | str | None = None,
+        name: str = "",
+        before: Mapping[str, object] | None = None,
+    ) -> None:
+        """Fill the audit row of this call: verb of the published Action enumeration, component, entity.
+
+        `before`: the entity as it was, members by their wire names; secrets are taken out of it and of the call's body.
+        Of what is PUT, PATCHed and DELETEd by its key the server knows that itself.
+        """
         self.audit.update(action=action, component=component or self.row.tag, entity_id=entity_id, name=name)
+        if before is not None:
+            self.audit["before"] = before
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One OData entity as JSON text made by PostgreSQL; the edge adds `@odata.context`."""
+    """One OData entity as JSON text; the edge adds `@odata.context`."""
 
     json: str
     set_name: str
     status: int | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 _CHECKOUT = Path(__file__).resolve().parents[3]
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
 class ConfigError(Exception):
@@ -37,9 +39,14 @@ class Config:
     master_key: str | None = field(default=None, repr=False)
     body_limit_bytes: int = 30 * 1024 * 1024
     package_limit_bytes: int = 500 * 1024 * 1024
+    bucket_file_limit_bytes: int = 5 * 1024**3
     pool_size: int = 12
     log_level: str = "INFO"
     token_lifetime_s: int = 3600
+    allowed_addresses: tuple[str, ...] = ()
+    credential_files: Path | None = None
+    credential_environment: str | None = None
+    disabled_permissions: tuple[str, ...] = ()
 
 
 def read(environment: Mapping[str, str], *, data_dir: Path | None, host: str, port: int) -> Config:
@@ -82,10 +89,31 @@ def read(environment: Mapping[str, str], *, data_dir: Path | None, host: str, po
         master_key=text("MASTER_KEY"),
         body_limit_bytes=number("BODY_LIMIT_BYTES", 30 * 1024 * 1024),
         package_limit_bytes=number("PACKAGE_LIMIT_BYTES", 500 * 1024 * 1024),
+        bucket_file_limit_bytes=number("BUCKET_FILE_LIMIT_BYTES", 5 * 1024**3),
         pool_size=number("POOL_SIZE", 12),
         log_level=text("LOG_LEVEL") or "INFO",
         token_lifetime_s=number("TOKEN_LIFETIME_S", 3600),
+        allowed_addresses=tuple((text("ALLOWED_ADDRESSES") or "").replace(",", " ").split()),
+        credential_files=_folder("PODIUM_CREDENTIAL_FILES", text("CREDENTIAL_FILES")),
+        credential_environment=_prefix("PODIUM_CREDENTIAL_ENVIRONMENT", text("CREDENTIAL_ENVIRONMENT")),
+        disabled_permissions=tuple(re.findall(r"[^\s,;]+", text("DISABLED_PERMISSIONS") or "")),
     )
+
+
+def _folder(name: str, found: str | None) -> Path | None:
+    if found is None:
+        return None
+    folder = Path(found).expanduser()
+    if not folder.is_absolute() or folder == Path(folder.anchor):
+        raise ConfigError(f"{name} must be the full path of a folder, not {found!r}")
+    return folder
+
+
+def _prefix(name: str, found: str | None) -> str | None:
+    # "PODIUM_" as the prefix would lay secrets of tenants among the settings of the server
+    if found is not None and (not _VARIABLE.fullmatch(found) or found.upper() == "PODIUM_"):
+        raise ConfigError(f"{name} must be the beginning of names of variables such as VAULT_, not {found!r}")
+    return found
 
 
 def _default_data_dir(environment: Mapping[str, str]) -> str:

@@ -34,6 +34,7 @@ class Binding:
     atomic: bool
     audited: bool
     connected: bool
+    idempotent: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Operation:
     """A contract row with its handler.
 
     `atomic`: run in one transaction that commits when the handler returns. `audited`: the turn writes the audit row
-    in that transaction. `connected`: the call has a connection while the handler runs.
+    in that transaction. `connected`: the call has a connection while the handler runs. `idempotent`: with an
+    Idempotency-Key the handler runs once, in a transaction whatever it says of itself.
     """
 
     row: Row
@@ -58,27 +60,36 @@ class Operation:
     atomic: bool
     audited: bool
     connected: bool
+    idempotent: bool
     body: type | None
     body_optional: bool
     arguments: tuple[Argument, ...]
 
 
 def operation(
-    method: str, path: str, *, atomic: bool | None = None, audited: bool | None = None, connected: bool = True
+    method: str,
+    path: str,
+    *,
+    atomic: bool | None = None,
+    audited: bool | None = None,
+    connected: bool = True,
+    idempotent: bool | None = None,
 ) -> Callable[[H], H]:
     """Mark a function as the handler of that row.
 
     `atomic` and `audited` default to true for everything but GET. A hot write whose change, audit and outbox are one
     statement says `atomic=False` and runs in autocommit; a POST that changes nothing, or that is a robot's traffic,
     says `audited=False`. `connected=False` is for calls that mostly need no database, or that wait: they take a
-    connection from `call.services.db` when they do.
+    connection from `call.services.db` when they do. `idempotent` defaults to true for every POST that has a connection;
+    who says so without one looks at `call.in_transaction` and then uses `call.db`.
     """
     writes = method != "GET"
 
     def mark(handler: H) -> H:
         in_transaction = (writes and connected) if atomic is None else atomic
         is_audited = in_transaction if audited is None else audited
-        binding = Binding(method, path, handler, in_transaction, is_audited, connected)
+        is_idempotent = (method == "POST" and connected) if idempotent is None else idempotent
+        binding = Binding(method, path, handler, in_transaction, is_audited, connected, is_idempotent)
         setattr(handler, _MARK, binding)
         return handler
 
@@ -121,7 +132,15 @@ def _join(row: Row, binding: Binding) -> Operation:
         else:
             raise ContractError(f"{row.method} {row.path}: its handler asks for `{name}`, which the row does not have")
     return Operation(
-        row, binding.handler, binding.atomic, binding.audited, binding.connected, body, body_optional, tuple(arguments)
+        row,
+        binding.handler,
+        binding.atomic,
+        binding.audited,
+        binding.connected,
+        binding.idempotent,
+        body,
+        body_optional,
+        tuple(arguments),
     )
 
 

@@ -6,6 +6,7 @@ A body that is spelled as published is decoded by msgspec in one pass; any other
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 INT64 = range(-(2**63), 2**63)
 STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"')
+BEFORE_COLON = re.compile(rb'"\s*+:')
 NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 AS_SQUARE = bytes.maketrans(b"{}", b"[]")
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -59,10 +61,12 @@ def decode(body: bytes, model: type[T], *, parameter: str) -> T:
             pass  # the lenient pass binds it or says what is wrong
         else:
             if not _is_deep(text):
+                _refuse_repeated(text, parameter)
                 return value
     untyped = _parse(text, parameter)
     try:
         refuse_hostile(untyped)
+        _refuse_repeated(text, parameter)
         bound: T = binder(model)(untyped, "")  # type: ignore[assignment]  # the binder of a type gives that type
     except Misfit as misfit:
         place = misfit.path if misfit.path[:1] not in ("", "[") else f"{parameter}{misfit.path}"
@@ -177,6 +181,26 @@ def _is_deep(text: bytes) -> bool:
         if not brackets:
             return False
     return True
+
+
+def _refuse_repeated(text: bytes, parameter: str) -> None:
+    """Raises BadRequest when an object of the well-formed text has a member twice: readers differ in which one counts."""
+    names = [part[part.rfind(b'"') :] for part in BEFORE_COLON.split(text)[:-1]]
+    if len(set(names)) == len(names) and b"\\" not in text:
+        return
+
+    def once(members: list[tuple[str, object]]) -> None:
+        seen: set[str] = set()
+        for name, _ in members:
+            if name in seen:
+                raise BadRequest(f"{parameter}: the member {quoted(name)} is there twice.", Code.PARAMETER_INVALID)
+            seen.add(name)
+
+    try:
+        # numbers as text: some have more digits than Python reads
+        json.loads(text, object_pairs_hook=once, parse_int=str, parse_float=str)
+    except UnicodeDecodeError:  # the strict pass does not look at members that nobody asked for
+        raise BadRequest(f"{parameter} is not valid JSON: the text is not UTF-8.", Code.PARAMETER_INVALID) from None
 
 
 def _parse(text: bytes, parameter: str) -> object:

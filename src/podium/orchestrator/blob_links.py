@@ -17,11 +17,17 @@ class BlobLinks:
         self.key = key
 
     def access(
-        self, tenant_id: int, target: str, verb: str, now: datetime, content_type: str | None = None
+        self,
+        tenant_id: int,
+        target: str,
+        verb: str,
+        now: datetime,
+        content_type: str | None = None,
+        lifetime: timedelta = LIFETIME,
     ) -> dict[str, object]:
         """The wire's BlobFileAccess; `target` is `<kind>:<id>`, resolved when the address is called."""
         token = sign(
-            self.key, tenant=tenant_id, blob=target, verb=verb, expires_at=now + LIFETIME, content_type=content_type
+            self.key, tenant=tenant_id, blob=target, verb=verb, expires_at=now + lifetime, content_type=content_type
         )
         return {
             "Uri": f"{self._public_url}/blobs/{token}",

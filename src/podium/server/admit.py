@@ -14,7 +14,9 @@ from podium.kernel.contract import Folder as FolderRule
 from podium.kernel.errors import BadRequest, Code, Forbidden, Unauthenticated
 from podium.kernel.permission import Gate, allows, compile_gate, scope_allows
 from podium.orchestrator.access.resolver import AccessResolver
+from podium.orchestrator.access.rules import JOB_IN_TENANT
 from podium.orchestrator.access.store import TenantRow
+from podium.orchestrator.ports import Administrators
 from podium.server.addresses import Address
 from podium.server.authenticate import NOT_AUTHENTICATED
 
@@ -40,9 +42,15 @@ class Admitter:
     """One per process. Knows, for each scope, the permissions of the rows that list it."""
 
     def __init__(
-        self, contract: Contract, access: AccessResolver, organizations: Mapping[str, UUID], default_tenant: str
+        self,
+        contract: Contract,
+        access: AccessResolver,
+        organizations: Mapping[str, UUID],
+        default_tenant: str,
+        administrators: Administrators,
     ) -> None:
         self._access = access
+        self._administrators = administrators
         self._organizations = organizations
         self._default_tenant = default_tenant.lower()
         self._gates: dict[str, Gate] = {row.id: compile_gate(row.permissions) for row in contract}
@@ -96,6 +104,8 @@ class Admitter:
         if actor.kind == "anonymous":
             raise Unauthenticated(NOT_AUTHENTICATED)
         self._check_scope(row, actor)
+        if gate.host_only and not await self._acts_for_host(row, actor):
+            raise Forbidden(NOT_AUTHORIZED)
         user_id, reach = await self._reach(tenant, actor)
         folder = find_folder(headers, reach)
         if row.folder is FolderRule.REQUIRED and folder is None:
@@ -115,22 +125,34 @@ class Admitter:
         if not scope_allows(row.scopes, scopes):
             raise Forbidden(NOT_AUTHORIZED)
 
+    async def _acts_for_host(self, row: Row, actor: Actor) -> bool:
+        """An administrator of the installation's own organization, or an application of it with the scope itself."""
+        if actor.organization_id not in self._organizations.values() or actor.subject is None:
+            return False
+        if actor.kind == "application":
+            return actor.scopes is None or scope_allows(row.scopes, actor.scopes)
+        return actor.kind == "user" and await self._administrators.is_administrator(actor.subject)
+
     async def _reach(self, tenant: TenantRow, actor: Actor) -> tuple[int | None, Reach]:
         if actor.kind == "machine" and actor.machine_id is not None:
             return None, await self._access.machine_reach(tenant.id, actor.machine_id)
         if actor.kind == "robot":
-            if actor.user_id is not None:
-                return actor.user_id, await self._access.reach(tenant.id, actor.user_id, None)
-            assert actor.machine_id is not None
-            return None, await self._access.machine_reach(tenant.id, actor.machine_id)
+            reach = await self._reach_of_robot(tenant, actor)
+            return actor.user_id, reach if actor.folder_id is None else _of_job(reach, actor.folder_id)
         assert actor.subject is not None
         user = await self._access.user_or_new(tenant, actor)
         if user is not None and not user[1]:
             raise Unauthenticated(NOT_AUTHENTICATED)
-        reach = await self._access.reach(tenant.id, user[0], actor.subject) if user else Reach(frozenset(), {})
+        reach = await self._access.reach(tenant.id, user[0]) if user else Reach(frozenset(), {})
         if actor.kind == "application" and actor.scopes:
             reach = self._widened(reach, actor.scopes)
         return (user[0] if user else None), reach
+
+    async def _reach_of_robot(self, tenant: TenantRow, actor: Actor) -> Reach:
+        if actor.user_id is not None:
+            return await self._access.reach(tenant.id, actor.user_id)
+        assert actor.machine_id is not None
+        return await self._access.machine_reach(tenant.id, actor.machine_id)
 
     def _widened(self, reach: Reach, scopes: frozenset[str]) -> Reach:
         """An application's scopes grant the permissions of the rows that list them (decision 33).
@@ -149,12 +171,20 @@ class Admitter:
 
     def _with_scopes(self, reach: Reach, scopes: frozenset[str]) -> Reach:
         granted = frozenset[str]().union(*(self._by_scope[scope] for scope in scopes if scope in self._by_scope))
+        granted -= self._access.disabled
         if not granted:
             return reach
         folders = {
             id_: folder._replace(permissions=folder.permissions | granted) for id_, folder in reach.folders.items()
         }
         return Reach(reach.permissions | granted, folders, reach.anywhere | granted)
+
+
+def _of_job(reach: Reach, folder_id: int) -> Reach:
+    """What is left for a job: its own folder, and of the tenant what jobs need."""
+    folder = reach.folders.get(folder_id)
+    permissions = reach.permissions & JOB_IN_TENANT
+    return Reach(permissions, {}) if folder is None else Reach(permissions, {folder_id: folder}, folder.permissions)
 
 
 def _is_called(tenant: TenantRow, name: str) -> bool:

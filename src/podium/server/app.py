@@ -89,7 +89,7 @@ async def cross_origin(made: Composition, request: Request) -> tuple[tuple[str, 
 
 async def _send(answer: Answer, send: Send, *, is_https: bool) -> None:
     headers = [(b"content-length", str(len(answer.body)).encode()), API_VERSION, NO_SNIFFING]
-    if answer.body:
+    if answer.body or not answer.content_type.startswith("application/json"):  # an empty file has a kind, too
         headers.append((b"content-type", answer.content_type.encode()))
     headers.extend((name.lower().encode(), value.encode()) for name, value in answer.headers)
     said = {name for name, _ in headers}

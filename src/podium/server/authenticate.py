@@ -1,4 +1,4 @@
-"""Finds out who sends a request: a bearer token (an access token or a personal one), a robot's key, or a machine's licence key."""
+"""Finds out who sends a request: a bearer token (an access token, a personal one or a job's), a robot's key, or a machine's licence key."""
 
 from __future__ import annotations
 
@@ -11,11 +11,23 @@ from podium.identity.personal_tokens.rules import PREFIX
 from podium.kernel.call import Actor
 from podium.kernel.errors import Code, Unauthenticated
 from podium.orchestrator.access.resolver import AccessResolver, application_principal
-from podium.orchestrator.access.store import MachineRow
+from podium.orchestrator.access.store import MachineRow, RobotRow
+from podium.orchestrator.jobs.leases import Leases
 from podium.server.request import Request
 
 ANONYMOUS = Actor("anonymous")
 NOT_AUTHENTICATED = "You are not authenticated!"
+
+
+class JobClaims(Protocol):
+    """The job of a robot's token."""
+
+    @property
+    def job_key(self) -> UUID: ...
+    @property
+    def lease_epoch(self) -> int: ...
+    @property
+    def robot_key(self) -> UUID: ...
 
 
 class TokenClaims(Protocol):
@@ -39,10 +51,17 @@ class TokenClaims(Protocol):
     def tenant_key(self) -> UUID | None: ...
 
 
+class SignedClaims(TokenClaims, Protocol):
+    """As TokenClaims, of a token that may be a job's."""
+
+    @property
+    def job(self) -> JobClaims | None: ...
+
+
 class Tokens(Protocol):
     """Verifies access tokens. Raises Unauthenticated."""
 
-    def verify(self, token: str, now: datetime) -> TokenClaims: ...
+    def verify(self, token: str, now: datetime) -> SignedClaims: ...
 
 
 PersonalTokens = Callable[[str, datetime], Awaitable[TokenClaims]]
@@ -52,10 +71,11 @@ PersonalTokens = Callable[[str, datetime], Awaitable[TokenClaims]]
 class Authenticator:
     """One per process."""
 
-    def __init__(self, tokens: Tokens, personal_tokens: PersonalTokens, access: AccessResolver) -> None:
+    def __init__(self, tokens: Tokens, personal_tokens: PersonalTokens, access: AccessResolver, leases: Leases) -> None:
         self._tokens = tokens
         self._personal_tokens = personal_tokens
         self._access = access
+        self._leases = leases
 
     async def actor(self, request: Request, now: datetime) -> tuple[Actor, int | None]:
         """The actor, and the tenant that its credential belongs to where the credential says so.
@@ -83,8 +103,13 @@ class Authenticator:
         return machine
 
     async def _bearer(self, token: str, machine: MachineRow | None, now: datetime) -> tuple[Actor, int | None]:
-        is_personal = token.startswith(PREFIX)
-        claims = await self._personal_tokens(token, now) if is_personal else self._tokens.verify(token, now)
+        claims: TokenClaims
+        if token.startswith(PREFIX):
+            claims = await self._personal_tokens(token, now)
+        else:
+            claims = signed = self._tokens.verify(token, now)
+            if signed.job is not None:
+                return await self._job(signed.job, signed.scopes, now)
         if claims.kind == "machine":
             machine = await self._machine(claims.client_id)
             return Actor(
@@ -117,12 +142,28 @@ class Authenticator:
         robot = await self._access.robot(key)
         if robot is None or (machine is not None and machine.tenant_id != robot.tenant_id):
             raise Unauthenticated(NOT_AUTHENTICATED)
-        actor = Actor(
-            "robot",
-            name=robot.name,
-            user_id=robot.user_id,
-            robot_id=robot.id,
-            robot_key=robot.key,
-            machine_id=machine.id if machine else robot.machine_id,
+        return _of_robot(robot, machine.id if machine else robot.machine_id), robot.tenant_id
+
+    async def _job(self, job: JobClaims, scopes: frozenset[str], now: datetime) -> tuple[Actor, int | None]:
+        """The robot that runs a job, in the job's folder and while the job is with it; a stranger to the identity server."""
+        robot = await self._access.robot(job.robot_key)
+        if robot is None:
+            raise Unauthenticated(NOT_AUTHENTICATED)
+        lease = await self._leases.find(robot.tenant_id, job.job_key, job.lease_epoch, now)
+        if lease is None:
+            raise Unauthenticated("The job of this token has ended, or was given to another robot.")
+        actor = _of_robot(robot, lease.machine_id)._replace(
+            scopes=scopes, job_key=job.job_key, folder_id=lease.folder_id
         )
         return actor, robot.tenant_id
+
+
+def _of_robot(robot: RobotRow, machine_id: int | None) -> Actor:
+    return Actor(
+        "robot",
+        name=robot.name,
+        user_id=robot.user_id,
+        robot_id=robot.id,
+        robot_key=robot.key,
+        machine_id=machine_id,
+    )

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 from starlette.responses import FileResponse, JSONResponse, Response
 
 from podium.kernel.blobs import Blobs, Grant, verify
-from podium.kernel.errors import ApiError, NotFound
+from podium.kernel.errors import ApiError, Forbidden, NotFound
+from podium.orchestrator.access.resolver import AccessResolver
 from podium.orchestrator.attachments import actions as attachments
 from podium.orchestrator.blob_links import BlobLinks
+from podium.orchestrator.buckets import actions as buckets
+from podium.orchestrator.buckets import rules as buckets_rules
 from podium.orchestrator.exports import actions as exports
+from podium.server import ranges
 from podium.server.render import disposition
 from podium.server.request import Disconnected, Receive, Request, Scope, Send
 
@@ -45,8 +51,14 @@ class BlobApi:
         links = services.ports[BlobLinks]
         assert isinstance(links, BlobLinks)
         grant = verify(links.key, token, verb=verb, now=now)
+        access = services.ports[AccessResolver]
+        assert isinstance(access, AccessResolver)
+        if not await access.is_open(grant.tenant):
+            raise Forbidden("The tenant is closed.")
         blobs = services.ports[Blobs]
         assert isinstance(blobs, Blobs)
+        if grant.blob.startswith("bucket:") and verb in ("GET", "PUT"):
+            return await (self._read_file(request, grant) if verb == "GET" else self._write_file(request, grant))
         if verb == "GET":
             return await self._read(grant, blobs)
         if verb == "PUT":
@@ -70,6 +82,34 @@ class BlobApi:
         return FileResponse(
             await blobs.open(blob), media_type=content_type or "application/octet-stream", headers=headers
         )
+
+    async def _read_file(self, request: Request, grant: Grant) -> Response:
+        bucket_id, path = buckets.of_target(grant.blob.removeprefix("bucket:"))
+        found = await buckets.content(self._composition().services, grant.tenant, bucket_id, path)
+        headers = {
+            "content-type": found.content_type or "application/octet-stream",
+            "content-disposition": disposition(buckets_rules.file_name(path)),
+            "x-content-type-options": "nosniff",
+            "accept-ranges": "bytes",
+        }
+        if found.etag is not None:
+            headers["etag"] = found.etag
+        if found.modified_at is not None:
+            headers["last-modified"] = format_datetime(found.modified_at.astimezone(UTC), usegmt=True)
+        if found.file is not None:
+            return FileResponse(found.file, headers=headers)
+        assert found.read is not None
+        return ranges.response(request, found.size_bytes, headers, found.read)
+
+    async def _write_file(self, request: Request, grant: Grant) -> Response:
+        bucket_id, path = buckets.of_target(grant.blob.removeprefix("bucket:"))
+        given = request.headers.get("content-type", "")
+        content_type = grant.content_type or buckets_rules.clean_content_type(given)
+        services = self._composition().services
+        etag = await buckets.receive(
+            services, grant.tenant, bucket_id, path, request.stream(), content_type, services.clock()
+        )
+        return Response(status_code=201, headers={"etag": etag} if etag else None)
 
     async def _write(self, request: Request, grant: Grant, blobs: Blobs) -> Response:
         kind, _, name = grant.blob.partition(":")

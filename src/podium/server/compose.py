@@ -15,6 +15,7 @@ from uuid import UUID
 import structlog
 
 from podium.identity import bootstrap
+from podium.identity.accounts import InProcessAccounts
 from podium.identity.directory import InProcessClients, InProcessDirectory, Principal
 from podium.identity.issuer import Issuer
 from podium.identity.keys import loops as keys_loops
@@ -22,12 +23,13 @@ from podium.identity.mails import loops as mails_loops
 from podium.identity.personal_tokens import actions as personal_tokens
 from podium.identity.ports import AccessChanged, SignedIn, TenantRef, Tenants, UsersDeleted
 from podium.identity.recovery import loops as recovery_loops
+from podium.identity.tenant_administrators import InProcessAdministrators
 from podium.kernel.audit_chain import sealing
 from podium.kernel.audit_chain.signing import Signer
 from podium.kernel.blobs import Blobs
 from podium.kernel.call import Services
 from podium.kernel.clock import Clock, system_clock
-from podium.kernel.config import Config, resource
+from podium.kernel.config import Config, ConfigError, resource
 from podium.kernel.contract import Contract
 from podium.kernel.db import Connection, Database
 from podium.kernel.keyring import Keyring, installation_secret
@@ -37,16 +39,28 @@ from podium.kernel.operation import Operation, build
 from podium.kernel.secrets import MasterKey, new_secret
 from podium.orchestrator.access import actions as access_actions
 from podium.orchestrator.access import first_start
+from podium.orchestrator.access import rules as access_rules
 from podium.orchestrator.access.actions import make_user
 from podium.orchestrator.access.resolver import AccessResolver, application_principal
 from podium.orchestrator.access.store import all_tenants, announce_change, seen
+from podium.orchestrator.audit_logs import loops as audit_logs_loops
 from podium.orchestrator.blob_links import BlobLinks
+from podium.orchestrator.buckets import loops as buckets_loops
+from podium.orchestrator.buckets.storage import Storage
+from podium.orchestrator.credential_stores.catalogue import StoreTypes
 from podium.orchestrator.exports import loops as exports_loops
+from podium.orchestrator.jobs.leases import Leases
+from podium.orchestrator.outgoing import Outgoing
 from podium.orchestrator.personal_workspaces.actions import ensure_workspace
-from podium.orchestrator.ports import Clients, Directory
+from podium.orchestrator.ports import Accounts, Administrators, Clients, Directory, JobTokens
 from podium.orchestrator.presence import Presence
+from podium.orchestrator.queue_items import loops as queue_items_loops
+from podium.orchestrator.queue_items.traffic import Traffic
+from podium.orchestrator.queues import loops as queues_loops
 from podium.orchestrator.robots import actions as robots_actions
+from podium.orchestrator.settings import actions as settings_actions
 from podium.orchestrator.signals import Signals
+from podium.orchestrator.tenants import loops as tenants_loops
 from podium.server.admit import Admitter
 from podium.server.admit_identity import IdentityAdmitter
 from podium.server.authenticate import Authenticator
@@ -96,6 +110,14 @@ async def install(db: Database, config: Config, clock: Clock) -> Installed:
             connection, made.organization_id, config.tenant, administrator, application, now
         )
     return Installed(made.organization_id, tenant_id, made.admin_password)
+
+
+def _disabled(config: Config) -> frozenset[str]:
+    """The permissions that nobody has. Raises ConfigError."""
+    try:
+        return access_rules.disabled_permissions(config.disabled_permissions)
+    except ValueError as error:
+        raise ConfigError(f"PODIUM_DISABLED_PERMISSIONS: {error}") from None
 
 
 class TenantsOfAccess:
@@ -196,16 +218,49 @@ def _answers_to_identity(services: Services, access: AccessResolver, clients: Cl
     }
 
 
-def _loops(
-    config: Config, db: Database, keyring: Keyring, issuer: Issuer, blobs: Blobs, signer: Signer
-) -> tuple[Loop, ...]:
+def _files(config: Config, keyring: Keyring, blob_key: bytes) -> dict[type, object]:
+    """What keeps files, and what speaks with stores outside."""
+    outgoing = Outgoing(config.allowed_addresses)
+    files = Blobs(config.data_dir / "blobs" / "buckets")  # apart, so that what no bucket has is found by its place
+    return {
+        Blobs: Blobs(config.data_dir / "blobs"),
+        Outgoing: outgoing,
+        StoreTypes: StoreTypes.load(config, outgoing),
+        Storage: Storage(files, keyring, outgoing, config.bucket_file_limit_bytes),
+        BlobLinks: BlobLinks(config.public_url, blob_key),
+    }
+
+
+def _loops(services: Services, keyring: Keyring, issuer: Issuer, signer: Signer) -> tuple[Loop, ...]:
     """The background work that needs more than a database."""
+    blobs = services.port(Blobs)
     return (
         *keys_loops.loops(keyring),
-        *mails_loops.loops(db, keyring),
+        *mails_loops.loops(services.db, keyring),
         *recovery_loops.loops(keyring, issuer.issuer),
         *exports_loops.loops(blobs),
-        *sealing.loops(signer, config.data_dir),
+        *queues_loops.loops(services),
+        *queue_items_loops.loops(keyring),
+        *buckets_loops.loops(services.port(Storage)),
+        *tenants_loops.loops(blobs),
+        *audit_logs_loops.loops(signer),
+        *sealing.loops(signer, services.config.data_dir),
+    )
+
+
+def _turn(services: Services, contract: Contract, operations: list[Operation], installed: Installed) -> Turn:
+    """What answers the requests, with who lets them in."""
+    config, access, issuer = services.config, services.port(AccessResolver), services.port(Issuer)
+    own = {config.organization.lower(): installed.organization_id}
+    administrators = services.port(Administrators)
+    admitter = Admitter(contract, access, own, config.tenant, administrators)
+    return Turn(
+        services,
+        contract,
+        operations,
+        Authenticator(issuer, partial(personal_tokens.authenticate, services.db), access, Leases(services.db)),
+        admitter,
+        IdentityAdmitter(services.db, InProcessDirectory(services.db)),
     )
 
 
@@ -228,44 +283,42 @@ async def compose(
         issuer = await Issuer.open(db, config, keyring, clock)
         services = Services(config=config, db=db, clock=clock)
         directory, clients = InProcessDirectory(db), InProcessClients()
-        access = AccessResolver(db, directory, clock)
-        signals, presence = Signals(), Presence()
-        blobs = Blobs(config.data_dir / "blobs")
+        administrators = InProcessAdministrators(db, issuer)
+        access = AccessResolver(db, directory, clock, _disabled(config))
+        signals, presence, traffic = Signals(), Presence(), Traffic(db, keyring)
         services.ports.update(
             {
                 Keyring: keyring,
                 Issuer: issuer,
                 Directory: directory,
                 Clients: clients,
+                Accounts: InProcessAccounts(issuer),
+                Administrators: administrators,
+                JobTokens: issuer,
                 AccessResolver: access,
                 Pages: Pages(config.public_url, await _page_key(db, keyring)),
                 Guesses: Guesses(),
                 **_answers_to_identity(services, access, clients),
                 Signals: signals,
+                Traffic: traffic,
                 Presence: presence,
-                Blobs: blobs,
-                BlobLinks: BlobLinks(config.public_url, blob_key),
+                **_files(config, keyring, blob_key),
             }
         )
         contract = Contract.load(resource("contract"))
         operations = build(contract, OPERATION_MODULES)
+        services.ports[Contract] = contract
         services.ports[Registry] = Registry(contract, operations)
-        admitter = Admitter(contract, access, {config.organization.lower(): installed.organization_id}, config.tenant)
-        turn = Turn(
-            services,
-            contract,
-            operations,
-            Authenticator(issuer, partial(personal_tokens.authenticate, db), access),
-            admitter,
-            IdentityAdmitter(db, directory),
-        )
-        of_ports = _loops(config, db, keyring, issuer, blobs, signer)
+        turn = _turn(services, contract, operations, installed)
+        of_ports = _loops(services, keyring, issuer, signer)
         loops = LoopRunner(db, (*LOOPS, *of_ports), clock, f"{socket.gethostname()}:{os.getpid()}")
         keyring.start()
         try:
             async with _background(db, signals, presence, access, issuer, loops):
                 yield Composition(services, contract, operations, turn, loops, installed.organization_id)
         finally:
+            await traffic.close()
+            await services.port(Storage).close()
             await keyring.close()
             await issuer.close()
     finally:
@@ -276,8 +329,11 @@ async def compose(
 async def _background(
     db: Database, signals: Signals, presence: Presence, access: AccessResolver, issuer: Issuer, loops: LoopRunner
 ) -> AsyncIterator[None]:
+    settings_actions.forget()  # an earlier node of this process may have known another database
+
     def access_changed(tenant_id: int) -> None:
         access.forget()
+        settings_actions.forget(tenant_id)
         issuer.clients.forget()  # an application that came, changed or went is announced as such a change
         presence.forget_tenant(tenant_id)
 

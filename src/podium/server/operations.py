@@ -33,11 +33,19 @@ from podium.identity.user_orgs import api as user_orgs_api
 from podium.identity.user_partitions import api as user_partitions_api
 from podium.identity.users import api as identity_users_api
 from podium.identity.users import loops as identity_users_loops
+from podium.kernel import idempotency
 from podium.kernel.loops import Loop
+from podium.orchestrator.access.explain import api as access_explain
 from podium.orchestrator.assets import api as assets_api
 from podium.orchestrator.assets import robot_values as assets_robot_values
 from podium.orchestrator.assets import sharing as assets_sharing
 from podium.orchestrator.attachments import api as attachments_api
+from podium.orchestrator.audit_logs import api as audit_logs_api
+from podium.orchestrator.buckets import api as buckets_api
+from podium.orchestrator.buckets import files as buckets_files
+from podium.orchestrator.buckets import sharing as buckets_sharing
+from podium.orchestrator.credential_stores import api as credential_stores_api
+from podium.orchestrator.directory_service import api as directory_service_api
 from podium.orchestrator.exports import api as exports_api
 from podium.orchestrator.exports import loops as exports_loops
 from podium.orchestrator.folders import api as folders_api
@@ -52,16 +60,39 @@ from podium.orchestrator.jobs import validation as jobs_validation
 from podium.orchestrator.logs import api as logs_api
 from podium.orchestrator.logs import loops as logs_loops
 from podium.orchestrator.machines import api as machines_api
+from podium.orchestrator.organization_units import api as organization_units_api
 from podium.orchestrator.packages import api as packages_api
+from podium.orchestrator.permissions import api as permissions_api
 from podium.orchestrator.personal_workspaces import api as personal_workspaces_api
 from podium.orchestrator.processes import api as processes_api
+from podium.orchestrator.queue_items import api as queue_items_api
+from podium.orchestrator.queue_items import bulk as queue_items_bulk
+from podium.orchestrator.queue_items import comments as queue_items_comments
+from podium.orchestrator.queue_items import editing as queue_items_editing
+from podium.orchestrator.queue_items import item_events as queue_items_events
+from podium.orchestrator.queue_items import loops as queue_items_loops
+from podium.orchestrator.queue_items import reads as queue_items_reads
+from podium.orchestrator.queue_items import review as queue_items_review
+from podium.orchestrator.queue_items import transfer as queue_items_transfer
+from podium.orchestrator.queues import api as queues_api
+from podium.orchestrator.queues import records as queue_records
+from podium.orchestrator.queues import retention as queue_retention
 from podium.orchestrator.robots import api as robots_api
 from podium.orchestrator.robots_service import api as robots_service_api
 from podium.orchestrator.robots_service import files as robots_service_files
+from podium.orchestrator.roles import api as roles_api
 from podium.orchestrator.sessions import api as sessions_api
 from podium.orchestrator.sessions import loops as sessions_loops
+from podium.orchestrator.settings import api as settings_api
+from podium.orchestrator.settings import licenses as settings_licenses
+from podium.orchestrator.settings import mail as settings_mail
+from podium.orchestrator.settings import published as settings_published
 from podium.orchestrator.status import api as status_api
+from podium.orchestrator.tenants import api as tenants_api
+from podium.orchestrator.translations import api as translations_api
 from podium.orchestrator.users import api as users_api
+from podium.orchestrator.users import editing as users_editing
+from podium.orchestrator.users import standing as users_standing
 from podium.server.openapi import api as openapi_api
 from podium.server.pages import account as account_page
 from podium.server.pages import account_api as account_rows
@@ -125,10 +156,17 @@ OPERATION_MODULES = (
     identity_sessions_api,
     robot_accounts_api,
     scim_api,
+    access_explain,
     assets_api,
     assets_robot_values,
     assets_sharing,
     attachments_api,
+    buckets_api,
+    buckets_files,
+    buckets_sharing,
+    audit_logs_api,
+    credential_stores_api,
+    directory_service_api,
     exports_api,
     folders_api,
     folder_machines_api,
@@ -139,22 +177,46 @@ OPERATION_MODULES = (
     jobs_validation,
     logs_api,
     machines_api,
+    organization_units_api,
     packages_api,
+    permissions_api,
     personal_workspaces_api,
     processes_api,
+    queues_api,
+    queue_records,
+    queue_retention,
+    queue_items_api,
+    queue_items_bulk,
+    queue_items_comments,
+    queue_items_editing,
+    queue_items_events,
+    queue_items_reads,
+    queue_items_review,
+    queue_items_transfer,
     robots_api,
     robots_service_api,
     robots_service_files,
+    roles_api,
     sessions_api,
+    settings_api,
+    settings_licenses,
+    settings_mail,
+    settings_published,
     status_api,
+    tenants_api,
+    translations_api,
     users_api,
+    users_editing,
+    users_standing,
     openapi_api,
 )
 LOOPS: tuple[Loop, ...] = (
+    *idempotency.LOOPS,
     *exports_loops.LOOPS,
     *job_triggers_loops.LOOPS,
     *jobs_loops.LOOPS,
     *logs_loops.LOOPS,
+    *queue_items_loops.LOOPS,
     *sessions_loops.LOOPS,
     *tokens_loops.LOOPS,
     *identity_sessions_loops.LOOPS,

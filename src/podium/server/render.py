@@ -12,6 +12,7 @@ from podium.kernel.errors import ApiError, Forbidden, Unauthenticated, Validatio
 
 JSON = "application/json; charset=utf-8"
 ODATA_JSON = "application/json; odata.metadata=minimal; odata.streaming=true; charset=utf-8"
+ODATA_VERSION = ("odata-version", "4.0")
 
 _encoder = msgspec.json.Encoder()
 
@@ -34,7 +35,7 @@ def result(value: object, status: int, base_url: str, *, is_odata: bool) -> Answ
     if isinstance(value, Page):
         return Answer(value.status or status, kind, _page(value, base_url))
     if isinstance(value, Item):
-        return Answer(value.status or status, kind, _item(value, base_url))
+        return Answer(value.status or status, kind, _item(value, base_url), value.headers)
     if isinstance(value, Value):
         context = f'{{"@odata.context":"{base_url}/odata/$metadata#{value.type_name or _edm(value.value)}","value":'
         return Answer(status, kind, context.encode() + _encoder.encode(value.value) + b"}")
@@ -49,7 +50,8 @@ def result(value: object, status: int, base_url: str, *, is_odata: bool) -> Answ
 def _page(page: Page, base_url: str) -> bytes:
     count = "" if page.total is None else f'"@odata.count":{page.total},'
     following = "" if page.next_link is None else f',"@odata.nextLink":{msgspec.json.encode(page.next_link).decode()}'
-    head = f'{{"@odata.context":"{base_url}/odata/$metadata#{page.set_name}",{count}"value":'
+    what = page.set_name and f"#{page.set_name}"
+    head = f'{{"@odata.context":"{base_url}/odata/$metadata{what}",{count}"value":'
     return f"{head}{page.json}{following}}}".encode()
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from podium.identity.oidc.errors import OAuthError
 from podium.identity.results import Refused
-from podium.kernel import audit, newtonsoft, outbox
+from podium.kernel import audit, idempotency, newtonsoft, outbox
 from podium.kernel.call import Actor, Call, Services
 from podium.kernel.contract import Contract, Param, Row
 from podium.kernel.errors import (
@@ -28,7 +28,7 @@ from podium.kernel.log import call_log
 from podium.kernel.newtonsoft.problems import shown
 from podium.kernel.operation import Operation
 from podium.kernel.validation import convert, decode
-from podium.server import addresses, metrics, render
+from podium.server import addresses, metrics, paging, render
 from podium.server.addresses import Address
 from podium.server.admit import Admission, Admitter
 from podium.server.admit_identity import IdentityAdmitter
@@ -36,6 +36,7 @@ from podium.server.authenticate import NOT_AUTHENTICATED, Authenticator
 from podium.server.dispatch import Dispatcher, Found, MethodNotAllowed
 from podium.server.render import Answer
 from podium.server.request import Disconnected, Request
+from podium.server.subjects import state_before
 
 log = structlog.get_logger("podium.calls")
 
@@ -78,6 +79,8 @@ class Turn:
             raise
         except Exception as error:  # noqa: BLE001 - the edge: whatever happens below becomes an answer and a log line
             answer = self._refusal(error, request, address)
+        if address.context == addresses.ORCHESTRATOR and address.path[:6].lower() == "/odata":
+            answer = answer._replace(headers=(*answer.headers, render.ODATA_VERSION))
         self._record(request, answer, seen, time.perf_counter() - started)
         return answer
 
@@ -111,10 +114,16 @@ class Turn:
             )
             call.organization_name = address.organization or ""
             call.tenant_name = address.tenant or ""
-        arguments = await self._arguments(operation, found, call, request)
-        value = await self._run(operation, call, arguments)
+        call.path = address.path
+        raw = b"" if operation.body is None else await request.body(self._services.config.body_limit_bytes)
+        arguments = self._arguments(operation, found, call, raw)
+        call.body = arguments.get("body")
         base = f"{call.public_url}{address.prefix}"
-        return render.result(value, row.success, base, is_odata=row.path.startswith("/odata"))
+        key = idempotency.key_of(call) if operation.idempotent and actor.kind != "anonymous" else None
+        if key is not None:
+            return await self._run_once(operation, call, arguments, key, idempotency.digest_of(call, raw), base)
+        value = await self._run(operation, call, arguments)
+        return _rendered(paging.linked(value, call, base), row, base)
 
     async def _actor(self, request: Request, row: Row, now: Any) -> tuple[Actor, int | None]:
         if self._admitter.gate(row).anonymous:
@@ -129,7 +138,7 @@ class Turn:
             now=now,
             actor=actor,
             headers=request.headers,
-            query=request.query(),
+            query=paging.query_of(request.method, request.query(), request.headers),
             stream=request.stream,
             gone=request.gone,
             public_url=self._services.config.public_url,
@@ -157,9 +166,7 @@ class Turn:
         if admission.user_id != call.actor.user_id:
             call.actor = call.actor._replace(user_id=admission.user_id)
 
-    async def _arguments(
-        self, operation: Operation, found: Found[Route], call: Call, request: Request
-    ) -> dict[str, object]:
+    def _arguments(self, operation: Operation, found: Found[Route], call: Call, raw: bytes) -> dict[str, object]:
         values: dict[str, object] = {}
         lowered = {name.lower(): value for name, value in call.query.items()} if operation.arguments else {}
         is_identity = operation.row.context == addresses.IDENTITY
@@ -173,12 +180,11 @@ class Turn:
             else:
                 values[argument.name] = (_converted if is_identity else convert)(text, argument.param)
         if operation.body is not None:
-            raw = await request.body(self._services.config.body_limit_bytes)
             if operation.body_optional and not raw.strip():
                 values["body"] = None
             elif is_identity:
                 if raw:
-                    newtonsoft.check_media_type(request.headers)
+                    newtonsoft.check_media_type(call.headers)
                 values["body"] = newtonsoft.decode(raw, operation.body)
             else:
                 values["body"] = decode(raw, operation.body, parameter=_parameter_name(operation))
@@ -195,14 +201,38 @@ class Turn:
         else:
             async with database.transaction() as connection:
                 call.db = connection
-                value = await operation.handler(call, **arguments)
-                if call.events:
-                    await outbox.add(connection, call.tenant_id, call.actor.user_id, call.now, call.events)
-                if operation.audited:
-                    await audit.add(call)
-        for action in call.after_commit:
-            action()
+                value = await self._changed(operation, call, arguments)
+        _after_commit(call)
         return value
+
+    async def _changed(self, operation: Operation, call: Call, arguments: dict[str, object]) -> object:
+        """The handler's result, with its events and its audit row in the call's transaction."""
+        call.in_transaction = True
+        before = await state_before(call, arguments) if operation.audited else None
+        value = await operation.handler(call, **arguments)
+        if before is not None:
+            call.audit.setdefault("before", before)
+        if call.events:
+            await outbox.add(call.db, call.tenant_id, call.actor.user_id, call.now, call.events)
+        if operation.audited:
+            await audit.add(call)
+        return value
+
+    async def _run_once(
+        self, operation: Operation, call: Call, arguments: dict[str, object], key: str, request: bytes, base: str
+    ) -> Answer:
+        """The answer of the first call with that key, this one or an earlier."""
+        async with self._services.db.transaction() as connection:
+            call.db = connection
+            claimed = await idempotency.claim(call, key, request)
+            if isinstance(claimed, idempotency.Answered):
+                headers = (*claimed.headers, idempotency.REPLAYED)
+                return Answer(claimed.status, claimed.content_type, claimed.body.encode(), headers)
+            answer = _rendered(await self._changed(operation, call, arguments), call.row, base)
+            kept = idempotency.Answered(answer.status, answer.content_type, answer.headers, answer.body.decode())
+            await idempotency.keep(call, claimed, kept)
+        _after_commit(call)
+        return answer
 
     def _refusal(self, error: Exception, request: Request, address: Address) -> Answer:
         if isinstance(error, OAuthError):
@@ -245,6 +275,15 @@ class _NoConnection:
 
 
 _NO_CONNECTION: Any = _NoConnection()
+
+
+def _after_commit(call: Call) -> None:
+    for action in call.after_commit:
+        action()
+
+
+def _rendered(value: object, row: Row, base: str) -> Answer:
+    return render.result(value, row.success, base, is_odata=row.path.startswith("/odata"))
 
 
 def _converted(text: str, param: Param) -> object:

@@ -46,6 +46,9 @@ AlertDtoComponent = Literal[
 ]
 AlertDtoState = Literal["Unread", "Read"]
 AnyCommandState = Annotated[str, Meta(extra={"names": ("All", "Pending")})]
+AnyCredentialSetDefaultStoreForResourceTypeRequestResourceType = Annotated[
+    str, Meta(extra={"names": ("AssetCredential", "RobotCredential", "BucketCredential", "Secrets")})
+]
 AnyOptions = Annotated[
     str, Meta(extra={"names": ("None", "ReadOnly", "AuditReadAccess", "AccessDataThroughOrchestrator")})
 ]
@@ -481,7 +484,8 @@ QueueItemDataDtoPriority = Literal["High", "Normal", "Low"]
 QueueItemDtoStatus = Literal["New", "InProgress", "Failed", "Successful", "Abandoned", "Retried", "Deleted"]
 QueueItemEventDtoAction = Literal["Create", "Edit", "Delete", "Status", "Retry"]
 QueueItemVideoRecordingType = Literal["None", "Failed", "All"]
-QueueRetentionSettingDtoAction = Literal["Delete", "Archive", "None"]
+QueueItemsExecuteRequestAction = Literal["Delete", "Retry", "SetReviewStatus", "SetPriority", "SetDeferDate"]
+QueueRetentionSettingDtoType = Literal["Final", "Stale"]
 Reason = Literal[
     "NonCompliantWithDifferentVersion",
     "NonCompliantWithoutTargetVersion",
@@ -509,6 +513,7 @@ ResourceOverwriteDtoResourceType = Literal[
     "AppsTrigger",
     "Property",
 ]
+RetentionAction = Literal["Delete", "Archive", "None"]
 ReviewStatus = Literal["None", "InReview", "Verified", "Retried"]
 RobotSessionType = Literal["LongLived", "Ephemeral"]
 RobotSize = Literal["Small", "Standard", "Medium", "Large"]
@@ -633,6 +638,48 @@ class Wire(Struct, kw_only=True, forbid_unknown_fields=True):
 
     REQUIRED: ClassVar[tuple[str, ...]] = ()
     NOT_NULL: ClassVar[tuple[str, ...]] = ()
+
+
+class AccessExplanationDto(Wire, kw_only=True, rename="camel"):
+    allowed: bool | None | UnsetType = UNSET
+    alternatives: list[list[str]] | None | UnsetType = UNSET
+    folder: AccessFolderDto | None | UnsetType = UNSET
+    grants: list[AccessGrantDto] | None | UnsetType = UNSET
+    missing: list[str] | None | UnsetType = UNSET
+    operation_id: str | None | UnsetType = UNSET
+    permission: str | None | UnsetType = UNSET
+    principal: AccessPrincipalDto | None | UnsetType = UNSET
+    reason: str | None | UnsetType = UNSET
+    steps: list[AccessStepDto] | None | UnsetType = UNSET
+    who_may: list[str] | None | UnsetType = UNSET
+
+
+class AccessFolderDto(Wire, kw_only=True, rename="camel"):
+    id: Int64 | None | UnsetType = UNSET
+    key: UUID | None | UnsetType = UNSET
+    path: str | None | UnsetType = UNSET
+
+
+class AccessGrantDto(Wire, kw_only=True, rename="camel"):
+    by_group: bool | None | UnsetType = UNSET
+    folder_path: str | None | UnsetType = UNSET
+    held_by: str | None | UnsetType = UNSET
+    permission: str | None | UnsetType = UNSET
+    role: str | None | UnsetType = UNSET
+    source: str | None | UnsetType = UNSET
+
+
+class AccessPrincipalDto(Wire, kw_only=True, rename="camel"):
+    directory_identifier: str | None | UnsetType = UNSET
+    id: Int64 | None | UnsetType = UNSET
+    type: str | None | UnsetType = UNSET
+    user_name: str | None | UnsetType = UNSET
+
+
+class AccessStepDto(Wire, kw_only=True, rename="camel"):
+    detail: str | None | UnsetType = UNSET
+    passed: bool | None | UnsetType = UNSET
+    step: str | None | UnsetType = UNSET
 
 
 class AccessToken(Wire, kw_only=True):
@@ -880,7 +927,7 @@ class AssetDeletedEvent(Wire, kw_only=True, rename="camel"):
 
 
 class AssetDto(Wire, kw_only=True, rename="pascal"):
-    REQUIRED: ClassVar[tuple[str, ...]] = ("name", "value_scope")
+    REQUIRED: ClassVar[tuple[str, ...]] = ("name",)
 
     allow_direct_api_access: bool | None | UnsetType = UNSET
     bool_value: bool | None | UnsetType = UNSET
@@ -1065,6 +1112,7 @@ class BlobFileDto(Wire, kw_only=True, rename="pascal"):
     full_path: str | None | UnsetType = UNSET
     id: str | None | UnsetType = UNSET
     is_directory: bool | None | UnsetType = UNSET
+    last_modified: Instant | None | UnsetType = UNSET
     size: Int64 | None | UnsetType = UNSET
 
 
@@ -1096,7 +1144,7 @@ class BucketDeletedEvent(Wire, kw_only=True, rename="camel"):
 
 
 class BucketDto(Wire, kw_only=True, rename="pascal"):
-    REQUIRED: ClassVar[tuple[str, ...]] = ("identifier", "name")
+    REQUIRED: ClassVar[tuple[str, ...]] = ("name",)
 
     credential_store_id: Int64 | None | UnsetType = UNSET
     description: TextTo512 | None | UnsetType = UNSET
@@ -1315,6 +1363,7 @@ class CloudTemplateDto(
 
 
 class Command(Wire, kw_only=True, rename="camel"):
+    access_token: str | None | UnsetType = UNSET
     credential_connection_data: Any | UnsetType = UNSET
     credential_type: Int32 | None | UnsetType = UNSET
     default_input_arguments: str | None | UnsetType = UNSET
@@ -1389,9 +1438,12 @@ class CountStats(Wire, kw_only=True, rename="camel"):
 
 
 class CredentialSetDefaultStoreForResourceTypeRequest(Wire, kw_only=True, rename="camel"):
-    REQUIRED: ClassVar[tuple[str, ...]] = ("resource_type",)
+    resource_type: AnyCredentialSetDefaultStoreForResourceTypeRequestResourceType | None | UnsetType = UNSET
+    set_default_store_for_resource_type: CredentialStoreDefault | None | UnsetType = UNSET
 
-    resource_type: CredentialSetDefaultStoreForResourceTypeRequestResourceType | None | UnsetType = UNSET
+
+class CredentialStoreDefault(Wire, kw_only=True, rename="camel"):
+    resource_type: str | None | UnsetType = UNSET
 
 
 class CredentialStoreDetailsDto(Wire, kw_only=True, rename="pascal"):
@@ -3436,10 +3488,16 @@ class QueueDefinitionDto(Wire, kw_only=True, rename="pascal"):
     output_data_json_schema: str | None | UnsetType = UNSET
     process_schedule_id: Int64 | None | UnsetType = UNSET
     release_id: Int64 | None | UnsetType = UNSET
+    retention_action: RetentionAction | None | UnsetType = UNSET
+    retention_bucket_id: Int64 | None | UnsetType = UNSET
+    retention_period: Int32 | None | UnsetType = UNSET
     retry_abandoned_items: bool | None | UnsetType = UNSET
     risk_sla_in_minutes: Int32From0 | None | UnsetType = UNSET
     sla_in_minutes: Int32From0 | None | UnsetType = UNSET
     specific_data_json_schema: str | None | UnsetType = UNSET
+    stale_retention_action: RetentionAction | None | UnsetType = UNSET
+    stale_retention_bucket_id: Int64 | None | UnsetType = UNSET
+    stale_retention_period: Int32 | None | UnsetType = UNSET
     tags: list[TagDto] | None | UnsetType = UNSET
 
 
@@ -3705,6 +3763,54 @@ class QueueItemsAbandonedEventDto(Wire, kw_only=True, rename="pascal"):
     user_id: Int64 | None | UnsetType = UNSET
 
 
+class QueueItemsExecuteRequest(Wire, kw_only=True, rename="camel"):
+    action: QueueItemsExecuteRequestAction | None | UnsetType = UNSET
+    defer_date: Instant | None | UnsetType = UNSET
+    expected_count: Int64 | None | UnsetType = UNSET
+    filter: str | None | UnsetType = UNSET
+    priority: QueueItemDataDtoPriority | None | UnsetType = UNSET
+    queue_id: Int64 | None | UnsetType = UNSET
+    review_status: ReviewStatus | None | UnsetType = UNSET
+
+
+class QueueItemsFailureDto(Wire, kw_only=True, rename="camel"):
+    count: Int64 | None | UnsetType = UNSET
+    item_ids: list[Int64] | None | UnsetType = UNSET
+    reason: str | None | UnsetType = UNSET
+
+
+class QueueItemsImportDto(Wire, kw_only=True, rename="camel"):
+    added: Int64 | None | UnsetType = UNSET
+    errors: list[QueueItemsImportErrorDto] | None | UnsetType = UNSET
+    failed: Int64 | None | UnsetType = UNSET
+    rows: Int64 | None | UnsetType = UNSET
+    success: bool | None | UnsetType = UNSET
+
+
+class QueueItemsImportErrorDto(Wire, kw_only=True, rename="camel"):
+    error_code: Int32 | None | UnsetType = UNSET
+    line: Int64 | None | UnsetType = UNSET
+    message: str | None | UnsetType = UNSET
+
+
+class QueueItemsOutcomeDto(Wire, kw_only=True, rename="camel"):
+    changed: Int64 | None | UnsetType = UNSET
+    count: Int64 | None | UnsetType = UNSET
+    failed: Int64 | None | UnsetType = UNSET
+    failures: list[QueueItemsFailureDto] | None | UnsetType = UNSET
+    unchanged: Int64 | None | UnsetType = UNSET
+
+
+class QueueItemsPreviewDto(Wire, kw_only=True, rename="camel"):
+    count: Int64 | None | UnsetType = UNSET
+    count_by_status: dict[str, Int64] | None | UnsetType = UNSET
+
+
+class QueueItemsPreviewRequest(Wire, kw_only=True, rename="camel"):
+    filter: str | None | UnsetType = UNSET
+    queue_id: Int64 | None | UnsetType = UNSET
+
+
 class QueueProcessingRecordDto(Wire, kw_only=True, rename="pascal"):
     application_exceptions_processing_time: float | None | UnsetType = UNSET
     business_exceptions_processing_time: float | None | UnsetType = UNSET
@@ -3745,6 +3851,7 @@ class QueueProcessingStatusDto(Wire, kw_only=True, rename="pascal"):
     queue_definition_key: UUID | None | UnsetType = UNSET
     queue_definition_max_number_of_retries: Int32 | None | UnsetType = UNSET
     queue_definition_name: str | None | UnsetType = UNSET
+    queue_definition_retry_abandoned_items: bool | None | UnsetType = UNSET
     queue_folders_count: Int32 | None | UnsetType = UNSET
     release_id: Int64 | None | UnsetType = UNSET
     release_name: str | None | UnsetType = UNSET
@@ -3756,10 +3863,11 @@ class QueueProcessingStatusDto(Wire, kw_only=True, rename="pascal"):
 
 
 class QueueRetentionSettingDto(Wire, kw_only=True, rename="pascal"):
-    action: QueueRetentionSettingDtoAction | None | UnsetType = UNSET
+    action: RetentionAction | None | UnsetType = UNSET
     bucket_id: Int64 | None | UnsetType = UNSET
     period: Int32 | None | UnsetType = UNSET
     queue_definition_id: Int64 | None | UnsetType = UNSET
+    type: QueueRetentionSettingDtoType | None | UnsetType = UNSET
 
 
 class QueueSetItemReviewStatusRequest(Wire, kw_only=True, rename="camel"):
@@ -3925,7 +4033,7 @@ class ReleaseDto(Wire, kw_only=True, rename="pascal"):
 
 
 class ReleaseRetentionSettingDto(Wire, kw_only=True, rename="pascal"):
-    action: QueueRetentionSettingDtoAction | None | UnsetType = UNSET
+    action: RetentionAction | None | UnsetType = UNSET
     bucket_id: Int64 | None | UnsetType = UNSET
     period: Int32 | None | UnsetType = UNSET
     release_id: Int64 | None | UnsetType = UNSET
@@ -4788,7 +4896,7 @@ class TaskCatalogDto(Wire, kw_only=True, rename="pascal"):
     key: UUID | None | UnsetType = UNSET
     last_modification_time: Instant | None | UnsetType = UNSET
     name: str | None | UnsetType = UNSET
-    retention_action: QueueRetentionSettingDtoAction | None | UnsetType = UNSET
+    retention_action: RetentionAction | None | UnsetType = UNSET
     retention_bucket_id: Int64 | None | UnsetType = UNSET
     retention_bucket_name: str | None | UnsetType = UNSET
     retention_period: Int32 | None | UnsetType = UNSET
@@ -4814,7 +4922,7 @@ class TaskCatalogRequest(Wire, kw_only=True, rename="pascal"):
     description: TextTo512 | None | UnsetType = UNSET
     encrypted: bool | None | UnsetType = UNSET
     name: TextFrom1To50 | None | UnsetType = UNSET
-    retention_action: QueueRetentionSettingDtoAction | None | UnsetType = UNSET
+    retention_action: RetentionAction | None | UnsetType = UNSET
     retention_bucket_id: Int64 | None | UnsetType = UNSET
     retention_period: Int32 | None | UnsetType = UNSET
     tags: list[TagDto] | None | UnsetType = UNSET
@@ -5114,7 +5222,7 @@ class TaskOperationErrorResponse(Wire, kw_only=True, rename="pascal"):
 
 
 class TaskRetentionSettingDto(Wire, kw_only=True, rename="pascal"):
-    action: QueueRetentionSettingDtoAction | None | UnsetType = UNSET
+    action: RetentionAction | None | UnsetType = UNSET
     bucket_id: Int64 | None | UnsetType = UNSET
     period: Int32 | None | UnsetType = UNSET
     task_catalog_id: Int64 | None | UnsetType = UNSET
@@ -5742,7 +5850,7 @@ class UserPrivilegesDto(Wire, kw_only=True, rename="camel"):
     access: Any | UnsetType = UNSET
     attended_session: Any | UnsetType = UNSET
     personal_workspace: Any | UnsetType = UNSET
-    roles: Any | UnsetType = UNSET
+    roles: list[Any] | None | UnsetType = UNSET
     update_policy: Any | UnsetType = UNSET
     user_id: Int64 | None | UnsetType = UNSET
 

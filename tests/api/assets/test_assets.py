@@ -57,6 +57,11 @@ async def folder(given: Any) -> Any:
 
 
 class TestCreateAsset:
+    async def test_201_for_everybody_when_no_scope_is_named(self, api: Any, folder: Any) -> None:
+        body = {"Name": "A", "ValueType": "Text", "StringValue": "x"}
+        made = await api.post(ASSETS, body, folder=folder, expect=201)
+        assert (made["ValueScope"], made["HasDefaultValue"]) == ("Global", True)
+
     async def test_201_with_text(self, api: Any, folder: Any) -> None:
         made = await api.post(ASSETS, text(Description="said first"), folder=folder, expect=201)
         assert (made["Name"], made["ValueType"], made["ValueScope"]) == ("Greeting", "Text", "Global")
@@ -158,7 +163,6 @@ class TestCreateAsset:
             (text(" \t"), "Name"),
             (text("a\nb"), "Name"),
             (text("x" * 257), "Name"),
-            ({"Name": "A", "ValueType": "Text", "StringValue": "x"}, "ValueScope"),
             ({"Name": "A", "ValueScope": "Global", "ValueType": "Text"}, "StringValue"),
             ({"Name": "A", "ValueScope": "Global", "ValueType": "Bool"}, "BoolValue"),
             ({"Name": "A", "ValueScope": "Global", "ValueType": "Bool", "Value": "yes"}, "Value"),
@@ -217,9 +221,9 @@ class TestCreateAsset:
         assert sorted(answer.status for answer in answers) == [201, 409, 409, 409]
         assert len((await api.get(ASSETS, folder=folder))["value"]) == 1
 
-    async def test_501_for_values_in_another_store(self, api: Any, folder: Any) -> None:
+    async def test_400_for_a_name_in_another_store_when_the_value_is_kept_here(self, api: Any, folder: Any) -> None:
         answer = await api.request("POST", ASSETS, credential(ExternalName="vault/x"), folder=folder)
-        assert (answer.status, "ExternalName" in answer.json["message"]) == (501, True)
+        assert (answer.status, "ExternalName" in answer.json["message"]) == (400, True)
 
     async def test_event_tells_what_it_is_and_nothing_of_its_value(self, api: Any, folder: Any) -> None:
         tags = [{"Name": "env", "Value": "test"}]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podium.kernel.errors import ApiError, BadRequest, Conflict
+from podium.kernel.errors import ApiError, BadRequest
 from podium.orchestrator.assets import rules
 from podium.orchestrator.assets.rules import Members, Stored, Wanted
 
@@ -32,7 +34,7 @@ def wanted(members: Members = NOTHING, place: str = "", owner: tuple[int | None,
 
 
 def stored(owner: tuple[int | None, int | None], user_name: str | None = None) -> Stored:
-    return Stored(1, *owner, None, None, None, None, user_name, b"sealed", None)
+    return Stored(1, *owner, None, None, None, None, user_name, b"sealed", None, None)
 
 
 @given(st.sets(OWNERS), OWNERS)
@@ -105,16 +107,57 @@ def test_values_have_an_owner_each_of_their_own(owners: list[tuple[int | None, i
         assert is_good
 
 
-def test_an_asset_stays_in_one_folder_at_least() -> None:
-    rules.check_stays_somewhere("A", {7})
-    rules.check_stays_somewhere("A", [0])
-    with pytest.raises(Conflict):
-        rules.check_stays_somewhere("A", set())
-
-
 @pytest.mark.parametrize(
     ("scope", "given_", "expected"),
     [("Global", None, True), ("Global", False, True), ("PerRobot", None, False), ("PerRobot", True, True)],
 )
 def test_the_default_that_is_not_spoken_of(scope: str, given_: bool | None, expected: bool) -> None:
     assert rules.has_default(scope, given_) is expected
+
+
+class TestValuesInOtherStores:
+    def external(
+        self, type_: str = "Credential", stored: str | None = None, *, read_only: bool = False, **members: Any
+    ) -> Any:
+        name = members.pop("external_name", None)
+        wanted = Wanted("", None, None, Members(**members), None, name)
+        return rules.external(type_, wanted, "Mail box", stored, store="Vault", is_read_only=read_only)
+
+    @pytest.mark.parametrize(
+        ("stored", "members", "expected"),
+        [
+            (None, {"user_name": "a", "password": "p", "external_name": "x"}, ("x", "p")),
+            (None, {"external_name": "x"}, ("x", None)),
+            ("old", {}, ("old", None)),
+            ("old", {"user_name": "a", "password": "p"}, ("old", "p")),
+            ("old", {"external_name": "x"}, ("x", None)),
+        ],
+    )
+    def test_what_is_written_where(self, stored: str | None, members: Any, expected: Any) -> None:
+        assert self.external(stored=stored, **members) == expected
+
+    def test_what_has_no_name_gets_one_of_its_own(self) -> None:
+        one, other = (self.external(user_name="a", password="p")[0] for _ in range(2))
+        assert one != other
+        assert one.startswith("podium-Mail-box-")
+
+    @pytest.mark.parametrize(
+        ("stored", "members", "named"),
+        [
+            (None, {}, "CredentialPassword"),
+            (None, {"password": "p"}, "CredentialUsername"),
+            ("old", {"user_name": "a"}, "password"),
+            (None, {"external_name": "x" * 451}, "ExternalName"),
+            (None, {"value_type": "Text", "external_name": "x"}, "ValueType"),
+        ],
+    )
+    def test_what_is_wrong_is_named(self, stored: str | None, members: Any, named: str) -> None:
+        with pytest.raises(BadRequest, match=named):
+            self.external(stored=stored, **members)
+
+    def test_a_read_only_store_has_the_assets_name_and_takes_nothing(self) -> None:
+        assert self.external(read_only=True) == ("Mail box", None)
+        assert self.external("Secret", read_only=True, external_name="x") == ("x", None)
+        for members in ({"password": "p"}, {"user_name": "a"}):
+            with pytest.raises(BadRequest, match="read only"):
+                self.external(read_only=True, **members)

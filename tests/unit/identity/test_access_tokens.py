@@ -27,7 +27,7 @@ from podium.identity.issuer import Issuer
 from podium.identity.keys import actions as keys
 from podium.identity.keys.rules import ANNOUNCE, KEEP, LIFE
 from podium.identity.tokens import actions as tokens
-from podium.identity.tokens.rules import SKEW_S
+from podium.identity.tokens.rules import ROBOT_CLIENT, SKEW_S, JobClaims
 from podium.identity.users.rules import User
 from podium.kernel.config import Config
 from podium.kernel.errors import Unauthenticated
@@ -69,6 +69,19 @@ def signed(key: RSAPrivateKey, header: object, payload: object) -> str:
     return f"{body}.{b64(key.sign(body.encode(), PKCS1v15(), SHA256()))}"
 
 
+def job_token(issuer: Issuer) -> str:
+    return issuer.issue_job_token(
+        ORGANIZATION,
+        "Robot 1",
+        START,
+        tenant_key=UUID(int=20),
+        folder_key=UUID(int=21),
+        job_key=UUID(int=22),
+        lease_epoch=3,
+        robot_key=UUID(int=23),
+    )
+
+
 @pytest.fixture
 def issuer(identity: Identity) -> Issuer:
     return identity.issuer
@@ -107,6 +120,28 @@ class TestIssued:
         claims = issuer.verify(token, START)
         assert (claims.kind, claims.subject, claims.client_id) == ("machine", None, "app")
         assert "sub" not in said_by(token)
+
+    def test_a_jobs_token_names_the_job_and_outlives_a_day_at_most(self, issuer: Issuer) -> None:
+        token = job_token(issuer)
+        claims = issuer.verify(token, START)
+        assert (claims.kind, claims.subject, claims.client_id, claims.name) == ("robot", None, ROBOT_CLIENT, "Robot 1")
+        assert claims.job == JobClaims(UUID(int=20), UUID(int=21), UUID(int=22), 3, UUID(int=23))
+        assert claims.scopes == {"OrchestratorApiUserAccess"}
+        assert said_by(token)["aud"] == ["UiPath.Orchestrator"]
+        assert issuer.verify(token, START + timedelta(hours=23)).job == claims.job
+        with pytest.raises(Unauthenticated):
+            issuer.verify(token, START + timedelta(hours=24, seconds=SKEW_S))
+
+    def test_no_other_token_is_a_jobs_whatever_it_claims(self, issuer: Issuer) -> None:
+        said = {"job_key": str(UUID(int=22)), "lease_epoch": 3, "robot_key": str(UUID(int=23))}
+        token = with_claims(**said)(issuer, issuer.issue_user_token(ANNA, "client", ["OR.Jobs"], START))
+        assert issuer.verify(token, START).job is None
+
+    @pytest.mark.parametrize("name", ["tenant_key", "folder_key", "job_key", "robot_key", "lease_epoch"])
+    @pytest.mark.parametrize("value", [..., "x", None, True, 0, -1, 2**31, 1.5])
+    def test_a_jobs_token_that_names_no_job_is_refused(self, issuer: Issuer, name: str, value: object) -> None:
+        with pytest.raises(Unauthenticated):
+            issuer.verify(with_claims(**{name: value})(issuer, job_token(issuer)), START)
 
     def test_a_scope_of_nobody_has_an_audience_too(self, issuer: Issuer) -> None:
         token = issuer.issue_user_token(ANNA, "client", ["JamJamApi"], START)

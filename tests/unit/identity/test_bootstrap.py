@@ -130,19 +130,21 @@ class TestDirectory:
         directory = InProcessDirectory(identity.db)
         [group] = await identity.run("SELECT id FROM identity.groups WHERE name = 'Everyone'")
         [app] = await identity.run("SELECT id FROM identity.clients WHERE is_bootstrap")
-        names = await directory.names([identity.made.admin_id, group["id"], app["id"], uuid4()])
+        ids = [identity.made.admin_id, group["id"], app["id"], uuid4()]
+        names = await directory.names(identity.made.organization_id, ids)
         assert {(one.kind, one.name, one.display_name) for one in names.values()} == {
             ("user", "admin", "Administrator"),
             ("group", "Everyone", "Everyone"),
             ("application", "Bootstrap", "Bootstrap"),
         }
+        assert await directory.names(uuid4(), ids) == {}
 
     async def test_an_active_user_is_in_everyone(self, identity: Identity) -> None:
-        directory = InProcessDirectory(identity.db)
-        groups = await directory.names(await directory.groups_of(identity.made.admin_id))
+        directory, organization = InProcessDirectory(identity.db), identity.made.organization_id
+        groups = await directory.names(organization, await directory.groups_of(identity.made.admin_id))
         assert {group.name for group in groups.values()} == {"Everyone", "Administrators"}
         await identity.run("UPDATE identity.users SET is_active = false")
-        groups = await directory.names(await directory.groups_of(identity.made.admin_id))
+        groups = await directory.names(organization, await directory.groups_of(identity.made.admin_id))
         assert {group.name for group in groups.values()} == {"Administrators"}
         assert await directory.groups_of(uuid4()) == []
         assert not await directory.is_administrator(uuid4())

@@ -32,6 +32,8 @@ LISTS_WITHOUT_FOLDER = (
 ANONYMOUS = {
     "Account_Authenticate",
     "Auth_Token",
+    "Metadata_Get",
+    "Metadata_GetService",
     "Status_Get",
     "Status_Version",
     "Translations_GetTranslations",

@@ -126,10 +126,11 @@ async def test_an_exception_is_rolled_back_logged_and_retried(
 
 async def test_only_one_node_runs_a_loop(run: Run) -> None:
     first, second = Counted(), Counted()
-    await run(first, every=timedelta(milliseconds=5), owner="a")
+    lease = timedelta(seconds=1)  # a busy machine renews it late
+    await run(first, every=timedelta(milliseconds=5), owner="a", lease=lease)
     await first.reached(1)
-    await run(second, every=timedelta(milliseconds=5), owner="b")
-    await first.reached(60)  # longer than the lease: renewed meanwhile
+    await run(second, every=timedelta(milliseconds=5), owner="b", lease=lease)
+    await first.reached(250)  # longer than the lease: renewed meanwhile
     assert second.runs == 0
 
 

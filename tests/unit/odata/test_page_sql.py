@@ -17,6 +17,7 @@ from podium.kernel.odata import (
     Entity,
     KeptCounts,
     PageResult,
+    PageText,
     entity_envelope,
     fetch_one,
     fetch_page,
@@ -244,7 +245,7 @@ class TestPage:
         ]
 
     async def test_an_empty_page_is_an_empty_array(self, db: Connection) -> None:
-        assert await page(db, filter="Id eq 0") == PageResult("[]", 0, 0)
+        assert await page(db, filter="Id eq 0") == PageResult(PageText("[]"), 0, 0)
 
     async def test_only_rows_of_the_callers_condition(self, db: Connection) -> None:
         options = parse_options({"$select": "Id", "$filter": "Id lt 3 or Id gt 3"})
@@ -409,12 +410,12 @@ class TestOne:
 
 
 def test_envelope() -> None:
-    assert json.loads(PageResult("[]", 0, 0).envelope('a"b')) == {
+    assert json.loads(PageResult(PageText("[]"), 0, 0).envelope('a"b')) == {
         "@odata.context": 'a"b',
         "@odata.count": 0,
         "value": [],
     }
-    assert "@odata.count" not in PageResult("[]", None, 0).envelope("c")
+    assert "@odata.count" not in PageResult(PageText("[]"), None, 0).envelope("c")
     assert entity_envelope("c", "{}") == '{"@odata.context":"c"}'
 
 

@@ -258,7 +258,7 @@ class TestLimits:
     def test_400_for_characters_that_no_text_column_holds(self, text: str) -> None:
         assert "character" in refused(filter=text)
 
-    @pytest.mark.parametrize("top", ["1001", "-1", "1e9", "1000000000", "", " ", "5.0", "abc", "\u0665", "9" * 5000])
+    @pytest.mark.parametrize("top", ["10001", "-1", "1e9", "1000000000", "", " ", "5.0", "abc", "\u0665", "9" * 5000])
     def test_400_for_top(self, top: str) -> None:
         assert "$top" in refused(top=top)
 
@@ -305,7 +305,7 @@ class TestOptions:
         options = parse_options({"$TOP": "5", "$Filter": "A eq 1", "orderby": "(((", "$format": "json", "id": "7"})
         assert (options.top, options.filter is not None, options.orderby) == (5, True, ())
 
-    @pytest.mark.parametrize("name", ["$apply", "$search", "$compute", "$skiptoken", "$inlinecount", "$"])
+    @pytest.mark.parametrize("name", ["$apply", "$search", "$compute", "$deltatoken", "$inlinecount", "$"])
     def test_400_for_options_that_are_not_supported(self, name: str) -> None:
         with pytest.raises(BadRequest, match="not supported"):
             parse_options({name: "x"})

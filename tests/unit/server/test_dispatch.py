@@ -62,9 +62,7 @@ class TestParameters:
 
 
 class TestMisses:
-    @pytest.mark.parametrize(
-        "path", ["/odata/Nothing", "/odata", "/", "/odata/Jobs(5)/Nothing", "/odata/Jobs(a=1,b=2)"]
-    )
+    @pytest.mark.parametrize("path", ["/odata/Nothing", "/odat", "/", "/odata/Jobs(5)/Nothing", "/odata/Jobs(a=1,b=2)"])
     def test_none_for_an_unknown_path(self, path: str) -> None:
         assert ROUTES.find("GET", path) is None
 

@@ -163,8 +163,11 @@ class TestSql:
             'Q = "SELECT 1 FROM x WHERE name = %s" % name',
             'Q = "DELETE FROM x WHERE id = {}".format(id)',
             'Q = "SELECT 1 FROM x " + tail',
-            'Q = "SELECT 1 FROM x"\nawait db.fetch(Q + " LIMIT 5")',
-            'Q = "SELECT 1 FROM x"\nawait db.fetch(Q.replace("x", y))',
+            'Q = "SELECT 1 FROM x"\nx = Q + " LIMIT 5"',
+            'Q = "SELECT 1 FROM x"\nx = Q.replace("x", y)',
+            'Q = " ".join(["SELECT 1 FROM x", tail])',
+            'Q = "SELECT 1 FROM x"\nQ += tail',
+            'q = "WHERE"\nq += f"SELECT 1 FROM x"',
         ],
     )
     def test_finds_a_statement_put_together(self, line: str) -> None:
@@ -183,6 +186,60 @@ class TestSql:
     )
     def test_lets_pass_literals_and_the_constants_of_scope(self, line: str) -> None:
         assert not list(sql.check(source(SCOPED + line)))
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "await db.fetch(sql)",
+            "await db.fetch(query=sql)",
+            "await db.fetch(**sql)",
+            'await db.execute(f"select {sql}")',
+            'await db.execute("select %s" % sql)',
+            'await db.execute("select " + sql)',
+            'await db.fetchrow("select {}".format(sql))',
+            'await db.fetchval("".join(sql))',
+            "await db.fetchval(str(sql))",
+            "await db.execute(ADD + sql)",
+            "await db.execute(ADD.replace('x', sql))",
+            "await db.execute(ADD if sql else sql)",
+            "await db.execute(QUERIES[sql])",
+            "await db.execute(make(sql))",
+            "await db.execute(store.make(sql).sql)",
+            "built = sql\n    await db.execute(built)",
+            "built = ADD\n    built = sql\n    await db.execute(built)",
+            "built = ADD\n    built += sql\n    await db.execute(built)",
+            "for built in sql:\n        await db.execute(built)",
+            "built, x = sql\n    await db.execute(built)",
+            "if (built := sql):\n        await db.execute(built)",
+            "with sql as built:\n        await db.execute(built)",
+            "BUILT = sql\n    await db.execute(BUILT)",
+            "run = db.fetch\n    await run(sql)",
+            "await getattr(db, 'fetch')(sql)",
+            "await db.prepare(sql)",
+            "await (await connect()).execute(sql)",
+            "await db.executemany(sql, [])",
+        ],
+    )
+    def test_finds_what_is_given_to_a_connection_and_is_no_constant(self, body: str) -> None:
+        text = f'ADD = "INSERT INTO x VALUES ($1)"\nasync def f(db, sql):\n    {body}\n'
+        assert {fault.rule for fault in sql.check(source(text))} == {"sql"}
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "await db.fetch(ADD, name)",
+            "await db.fetch(store.ADD, name)",
+            'await db.fetchval("SELECT 1")',
+            "await db.fetch(ADD if name else store.ADD)",
+            "made = ADD if name else store.ADD\n    await db.fetch(made, name)",
+            "await db.fetch(statement.sql, *statement.args)",
+            "await db.fetch(walk.statement.sql)",
+            "await client.fetch()",
+        ],
+    )
+    def test_lets_pass_constants_and_declared_statements(self, body: str) -> None:
+        text = f'ADD = "INSERT INTO x VALUES ($1)"\nasync def f(db, name, statement, walk, client):\n    {body}\n'
+        assert not list(sql.check(source(text)))
 
     def test_finds_a_scope_constant_that_is_another_modules(self) -> None:
         text = 'from podium.orchestrator.jobs.store import IN_FOLDERS\nQ = f"SELECT 1 FROM x WHERE {IN_FOLDERS}"'

@@ -106,7 +106,7 @@ async def _page(call: Call, organization_id: UUID) -> Reply:
     order = (OrderTerm(Path((sort_by,)), is_descending), OrderTerm(Path(("id",)), is_descending)) if sort_by else ()
     options = Options(orderby=order, top=asked.top, skip=asked.skip, count=True)
     page = await fetch_page(call.db, EVENTS, options, OF_ORGANIZATION, [organization_id])
-    results = [records.record(row) for row in msgspec.json.decode(page.json)]
+    results = [records.record(row) for row in page.decoded()]
     return _json({"totalCount": page.total or 0, "results": results})
 
 
@@ -115,7 +115,7 @@ async def _file(call: Call, organization_id: UUID) -> Reply:
     size = _number(asked, "size", DOWNLOADED, MOST_DOWNLOADED)
     options = Options(top=size)
     page = await fetch_page(call.db, EVENTS, options, OF_ORGANIZATION, [organization_id], max_rows=MOST_DOWNLOADED)
-    text = records.table([records.record(row) for row in msgspec.json.decode(page.json)])
+    text = records.table([records.record(row) for row in page.decoded()])
     name = f"audit-{call.now:%Y-%m-%d}.csv"
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     return Reply(200, text.encode("utf-8", "replace"), "application/octet-stream", headers)

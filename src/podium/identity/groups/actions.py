@@ -41,6 +41,11 @@ async def groups_of(db: Connection, principal: UUID) -> list[UUID]:
     return await store.groups_of(db, principal, fold(EVERYONE))
 
 
+async def members_of(db: Connection, group_ids: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """Principal and group for every member of the groups; every active user is in Everyone."""
+    return await store.members_of(db, group_ids, fold(EVERYONE)) if group_ids else []
+
+
 async def is_administrator(db: Connection, principal: UUID) -> bool:
     """Whether the principal is in Administrators of its organization."""
     return await store.is_member(db, principal, fold(ADMINISTRATORS))

@@ -32,6 +32,14 @@ SELECT g.id FROM identity.users u
  WHERE u.id = $1 AND u.is_active AND u.deleted_at IS NULL
 """
 
+MEMBERS_OF = """
+SELECT member_id, group_id FROM identity.group_members WHERE group_id = ANY($1::uuid[])
+UNION ALL
+SELECT u.id, g.id FROM identity.groups g
+  JOIN identity.users u ON u.organization_id = g.organization_id AND u.is_active AND u.deleted_at IS NULL
+ WHERE g.id = ANY($1::uuid[]) AND g.is_built_in AND g.name_key = $2
+"""
+
 IS_MEMBER = """
 SELECT EXISTS (
   SELECT FROM identity.group_members m
@@ -122,6 +130,12 @@ async def add_member(db: Connection, organization_id: UUID, group_key: str, memb
 async def groups_of(db: Connection, member_id: UUID, everyone_key: str) -> list[UUID]:
     """Ids of the groups that a principal is in, Everyone with them."""
     return [row["group_id"] for row in await db.fetch(GROUPS_OF, member_id, everyone_key)]
+
+
+async def members_of(db: Connection, group_ids: Collection[UUID], everyone_key: str) -> list[tuple[UUID, UUID]]:
+    """Member and group for every membership in these groups, those in Everyone with them."""
+    rows = await db.fetch(MEMBERS_OF, list(group_ids), everyone_key)
+    return [(row["member_id"], row["group_id"]) for row in rows]
 
 
 async def is_member(db: Connection, member_id: UUID, group_key: str) -> bool:

@@ -61,7 +61,8 @@ async def inspect(db: Connection, issuer: Issuer, client: Client, presented: str
     """What the client is told of a token; of another organization's as little as of none."""
     claims = _claims(issuer, presented, now)
     if claims is not None:
-        return _of_access(issuer, claims) if _may_know(client, claims.organization_id) else INACTIVE
+        is_told = claims.job is None and _may_know(client, claims.organization_id)  # a job's end is not known here
+        return _of_access(issuer, claims) if is_told else INACTIVE
     if presented.startswith(PREFIX):
         return await _of_personal(db, issuer, client, presented, now)
     family = await tokens.find_family(db, presented, now)

@@ -16,26 +16,49 @@ SKEW_S = 60
 CLASSIC_CLIENT = "podium.classic"
 """The client id in tokens of `api/Account/Authenticate`; no registered client has it (theirs are GUIDs or keys)."""
 
+ROBOT_CLIENT = "podium.robot"
+"""The client id in tokens of jobs; likewise."""
+
+JOB_TOKEN_LIFETIME_S = 24 * 3600
+"""A job's token ends with its job, which the orchestrator is asked for; this is the end of one that nobody reports on."""
+
+JOB_SCOPE = "OrchestratorApiUserAccess"
+
 ORCHESTRATOR_RESOURCE = "UiPath.Orchestrator"
 IDENTITY_RESOURCE = "IdentityServerApi"
 
 _IDENTITY_SCOPES = ("PM.", "IdentityServerApi", "Directory")
 _ORCHESTRATOR_SCOPES = ("OR.", "Orchestrator")
 
-TokenKind = Literal["user", "application", "machine"]
-SUB_TYPES: Mapping[TokenKind, str] = {"user": "user", "application": "service.external", "machine": "machine"}
+TokenKind = Literal["user", "application", "machine", "robot"]
+SUB_TYPES: Mapping[TokenKind, str] = {
+    "user": "user",
+    "application": "service.external",
+    "machine": "machine",
+    "robot": "robot",
+}
 _KINDS = {sub_type: kind for kind, sub_type in SUB_TYPES.items()}
 
 NOT_VALID = "The token is not valid."
 
 
+class JobClaims(NamedTuple):
+    """The job that a token was made for, and the robot that runs it. `lease_epoch`: its how-manieth hand-out that was."""
+
+    tenant_key: UUID
+    folder_key: UUID
+    job_key: UUID
+    lease_epoch: int
+    robot_key: UUID
+
+
 class Claims(NamedTuple):
     """What a verified access token says.
 
-    `subject`: GUID of the user or application, None for machines. `exp`: seconds since 1970. `issued_ms`:
+    `subject`: GUID of the user or application, None for machines and robots. `exp`: seconds since 1970. `issued_ms`:
     milliseconds since 1970, against which revocations are compared. `tenant_key`: the tenant of a classic sign-in,
     for calls whose address and headers name none. `grant_id`: the authorization that it came of, None for those of
-    programs and classic sign-ins.
+    programs and classic sign-ins. `job`: of a robot's token, None for any other.
     """
 
     subject: UUID | None
@@ -52,6 +75,7 @@ class Claims(NamedTuple):
     issued_ms: int
     tenant_key: UUID | None = None
     grant_id: str | None = None
+    job: JobClaims | None = None
 
 
 def audience(scopes: Iterable[str], issuer: str) -> list[str]:
@@ -95,7 +119,7 @@ def read_claims(said: object, issuer: str, now_s: float) -> Claims:
     client_id, jti = _text(claims, "client_id"), _text(claims, "jti")
     exp = _in_time(claims, now_s)
     return Claims(
-        subject=_guid(claims, "sub") if kind != "machine" else None,
+        subject=_guid(claims, "sub") if kind in ("user", "application") else None,
         client_id=client_id,
         organization_id=_guid(claims, "prt_id"),
         scopes=frozenset(scopes),
@@ -109,7 +133,16 @@ def read_claims(said: object, issuer: str, now_s: float) -> Claims:
         issued_ms=_milliseconds(jti),
         tenant_key=_guid(claims, "tenant_key") if "tenant_key" in claims else None,
         grant_id=_text(claims, "grant_id", "") or None,
+        job=_job(claims) if kind == "robot" else None,
     )
+
+
+def _job(claims: Mapping[str, object]) -> JobClaims:
+    epoch = claims.get("lease_epoch")
+    if type(epoch) is not int or not 0 < epoch < 2**31:
+        raise Unauthenticated(NOT_VALID)
+    tenant, folder, job, robot = (_guid(claims, name) for name in ("tenant_key", "folder_key", "job_key", "robot_key"))
+    return JobClaims(tenant, folder, job, epoch, robot)
 
 
 def _in_time(claims: Mapping[str, object], now_s: float) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-import msgspec
-
 from podium.identity.groups import actions as groups
 from podium.identity.issuer import Issuer
 from podium.identity.links import actions as links
@@ -232,7 +230,7 @@ async def _delete_listed(call: Call, body: wire.BulkSoftDeleteCommand) -> None:
 async def _read(call: Call, organization_id: UUID, ids: list[UUID]) -> list[object]:
     """The users in the order of the ids."""
     page = await fetch_page(call.db, USERS, Options(top=MAX_AT_ONCE), THESE, [organization_id, ids])
-    found = {one["id"]: one for one in msgspec.json.decode(page.json)}
+    found = {one["id"]: one for one in page.decoded()}
     return [found[str(id_)] for id_ in ids]
 
 

@@ -56,6 +56,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 OF_SUBJECT = """
 SELECT a.*, c.seq FROM kernel.audit a LEFT JOIN kernel.audit_chain c ON c.audit_id = a.id
  WHERE a.actor_id = $1 OR a.entity_id = $1::text
+    OR (a.organization_id IS NULL AND a.detail::text LIKE '%' || $1::text || '%')
  ORDER BY a.executed_at, a.id FOR UPDATE OF a
 """
 ERASE_ROW = """
@@ -136,7 +137,10 @@ async def add_checkpoint(db: Connection, new: Checkpoint) -> None:
 
 
 async def of_subject(db: Connection, subject: object) -> list[Record]:
-    """Audit rows that somebody caused or that are about him, with the number of their link; locked."""
+    """Audit rows that somebody caused or that are about him, with the number of their link; locked.
+
+    Tenants know people by numbers of their own: there it counts that the kept state or request names him.
+    """
     return await db.fetch(OF_SUBJECT, subject)
 
 

@@ -48,12 +48,27 @@ CASTS = {
 
 
 @dataclass(frozen=True)
+class Parameter:
+    """A bound value: of the literal `index`, or with `many` of the list `index`."""
+
+    index: int
+    kind: Kind
+    cast: str
+    convert: Convert
+    many: bool = False
+
+
+@dataclass(frozen=True)
 class Target:
-    """What a literal is compared with. `label` is the caller's name for it; `enum` is the property of an ENUM."""
+    """What a literal is compared with. `label` is the caller's name for it; `enum` is the property of an ENUM.
+
+    `is_folded`: it is a text that is stored casefolded.
+    """
 
     kind: Kind
     label: str
     enum: Property | None = None
+    is_folded: bool = False
 
     @property
     def cast(self) -> str:
@@ -79,7 +94,8 @@ def converter(target: Target) -> Convert:
             case Kind.ENUM:
                 return _member(target, value)
             case Kind.STRING:
-                return unicodedata.normalize("NFC", str(value))
+                text = unicodedata.normalize("NFC", str(value))
+                return text.casefold() if target.is_folded else text
             case Kind.INT if not isinstance(value, int):
                 raise invalid(f"'{target.label}' is an integer and cannot be in a list with a {literal.type}.")
             case Kind.DOUBLE:

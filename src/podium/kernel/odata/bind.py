@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from podium.kernel.odata.arguments import NATURAL, Convert, Target, check, converter, pattern
+from podium.kernel.odata import inside
+from podium.kernel.odata.arguments import NATURAL, Parameter, Target, check, converter, pattern
 from podium.kernel.odata.entity import Entity, Kind, Navigation, Property
 from podium.kernel.odata.tree import (
     AnyOf,
@@ -44,17 +45,6 @@ class Column:
     @property
     def kind(self) -> Kind:
         return self.declared.kind
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A bound value: of the literal `index`, or with `many` of the list `index`."""
-
-    index: int
-    kind: Kind
-    cast: str
-    convert: Convert
-    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -138,7 +128,7 @@ class Exists:
     condition: Condition | None
 
 
-Condition = Test | NullTest | Never | Among | Match | Joined | Negated | Truth | Exists
+Condition = Test | NullTest | Never | Among | Match | Joined | Negated | Truth | Exists | inside.MemberTest
 
 
 @dataclass(frozen=True)
@@ -199,6 +189,16 @@ class Scope:
             raise invalid(f"'{shown(str(path))}'{hint or f' is not a property of {entity.name}'}.")
         return Column(alias, entity.properties[name], str(path))
 
+    def member(self, path: Path) -> inside.Member | None:
+        """The member of a JSON property at the end of the path; None when the path is something else."""
+        scope, names = self._start(path)
+        if len(names) < 2 or scope.entity is None:
+            return None
+        alias, entity = scope.walk(names[:-2], path)
+        name = entity.property_named(names[-2])
+        within = None if name is None else entity.properties[name].inside
+        return None if within is None else inside.member_of(within, alias, self.aliases.fresh(), path)
+
     def collection(self, path: Path) -> tuple[str, Navigation | Property]:
         """The alias and the to-many navigation or list of strings at the end of the path."""
         scope, names = self._start(path)
@@ -231,6 +231,8 @@ class Scope:
 
 def condition(node: Expression, scope: Scope) -> Condition:
     """The bound condition; raises BadRequest for what is no condition."""
+    if (found := inside.test(node, scope.member)) is not None:
+        return found
     match node:
         case Logic(operator, terms):
             return Joined(operator, tuple(condition(term, scope) for term in terms))
@@ -289,7 +291,7 @@ def _match(function: str, within: Expression, sought: Expression, scope: Scope) 
     while isinstance(sought, Call) and sought.name in ("tolower", "toupper"):
         sought = sought.operands[0]
     if isinstance(sought, Slot):
-        target = Target(Kind.STRING, f"{function}({_label(operand)})")
+        target = Target(Kind.STRING, f"{function}({_label(operand)})", is_folded=_is_folded(operand))
         check(target, sought.type)
         like = Parameter(sought.index, Kind.STRING, "text", pattern(function, target))
         return Match(function, operand, like, like=True)
@@ -308,7 +310,11 @@ def _target(operand: Operand) -> Target:
     if operand.kind in (Kind.JSON, Kind.STRINGS):
         raise invalid(f"{_label(operand)} is a {operand.kind} and cannot be compared.")
     enum = operand.declared if isinstance(operand, Column) and operand.kind is Kind.ENUM else None
-    return Target(operand.kind, _label(operand).strip("'"), enum)
+    return Target(operand.kind, _label(operand).strip("'"), enum, _is_folded(operand))
+
+
+def _is_folded(operand: Operand) -> bool:
+    return isinstance(operand, Column) and bool(operand.declared.folded)
 
 
 def _label(operand: Operand) -> str:

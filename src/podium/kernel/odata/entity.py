@@ -37,6 +37,19 @@ class Kind(StrEnum):
     JSON = "JSON"
 
 
+@dataclass(frozen=True)
+class Inside:
+    """Where a filter looks for the members of a JSON property.
+
+    `value` is the SQL of the property's object with names and texts in lower case. With `rows` it belongs to a row of
+    another table, alias `{m}`, that `join` finds; without it to the entity's own row.
+    """
+
+    value: str
+    rows: str = ""
+    join: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class Property:
     """One wire member of an entity.
@@ -44,6 +57,9 @@ class Property:
     `enum` holds the names, either in the order of their numbers from 0 or with their numbers. `default=False` is
     written only when `$select` names it. With `nulls_low` nulls sort before every value, as the vendor's do; without
     it they sort as PostgreSQL's indexes have them (last when ascending), which lets an index serve the order.
+    `inside`: how members of a JSON property are filtered by, `Name/Member eq 'x'`; without it they are not.
+    `folded` is the SQL of a STRING as it is stored for comparisons, NFC and casefolded: indexes on that serve filters.
+    `nullable=False` is a promise of the table (NOT NULL): a page in that order goes on by one jump into the index.
     """
 
     sql: str
@@ -54,6 +70,9 @@ class Property:
     sortable: bool = True
     default: bool = True
     nulls_low: bool = False
+    nullable: bool = True
+    inside: Inside | None = None
+    folded: str = ""
     numbers: Mapping[str, int] = field(init=False, repr=False)
     members: Mapping[str, tuple[str, int]] = field(init=False, repr=False)
 

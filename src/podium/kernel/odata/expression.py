@@ -75,8 +75,9 @@ class ExpressionParser:
     """One text, read once from left to right."""
 
     def __init__(self, text: str, ledger: Ledger) -> None:
-        self._tokens = tokens(text)
-        self._at = 0
+        self._unread = tokens(text)
+        self._next = next(self._unread)
+        self._second: Token | None = None
         self._depth = 0
         self._ledger = ledger
 
@@ -104,24 +105,25 @@ class ExpressionParser:
                 return tuple(terms)
             self._mark(",")
 
-    @property
-    def _next(self) -> Token:
-        return self._tokens[self._at]
-
     def _take(self) -> Token:
-        token = self._tokens[self._at]
-        self._at += 1
+        """The next token, which is read now; END is never taken."""
+        token = self._next
+        self._next, self._second = self._second or next(self._unread), None
         return token
 
-    def _is_mark(self, text: str, ahead: int = 0) -> bool:
-        """Whether the token that many places ahead is this mark; nothing is beyond END."""
-        at = min(self._at + ahead, len(self._tokens) - 1)
-        return self._tokens[at].type is TokenType.MARK and self._tokens[at].text == text
+    def _is_mark(self, text: str) -> bool:
+        return self._next.type is TokenType.MARK and self._next.text == text
+
+    def _is_second(self, mark: str) -> bool:
+        """Whether the token after the next is this mark."""
+        if self._second is None and self._next.type is not TokenType.END:
+            self._second = next(self._unread)
+        return self._second is not None and self._second.type is TokenType.MARK and self._second.text == mark
 
     def _mark(self, text: str) -> None:
         if not self._is_mark(text):
             raise self._unexpected(f", '{text}' was expected")
-        self._at += 1
+        self._take()
 
     def _unexpected(self, more: str = "") -> Exception:
         token = self._next
@@ -175,11 +177,11 @@ class ExpressionParser:
             return self._group()
         if token.type is not TokenType.WORD:
             raise self._unexpected()
-        if token.text.lower() == "not" and not self._is_mark("/", 1):
+        if token.text.lower() == "not" and not self._is_second("/"):
             self._take()
             with self._nested():
                 return Not(self._term(POWER["not"]))
-        if self._is_mark("(", 1) and token.text.lower() not in ("any", "all"):
+        if self._is_second("(") and token.text.lower() not in ("any", "all"):
             return self._call()
         return self._path()
 
@@ -212,7 +214,7 @@ class ExpressionParser:
         names = [self._name()]
         while self._is_mark("/"):
             self._take()
-            if self._is_mark("(", 1):
+            if self._is_second("("):
                 return self._lambda(Path(tuple(names)))
             names.append(self._name())
             if len(names) > MAX_PATH:

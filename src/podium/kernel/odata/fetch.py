@@ -9,18 +9,20 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
+from podium.kernel.odata import keyset
 from podium.kernel.odata.counts import KeptCounts
 from podium.kernel.odata.entity import Entity
 from podium.kernel.odata.page import (
     COUNTED,
     MAX_ROWS,
-    Statement,
     count_statement,
     one_statement,
     page_size,
     page_statement,
 )
+from podium.kernel.odata.statement import Statement
 from podium.kernel.odata.tree import Options
+from podium.kernel.odata.walk import is_walked, walk_statement
 
 COUNTS = KeptCounts()
 
@@ -38,13 +40,34 @@ class CountRule(StrEnum):
     ON_REQUEST = "on request"
 
 
+class PageText(str):
+    """The text of a JSON array of rows. `following` is the `$skiptoken` of the next page; None when this is the last.
+
+    A page whose size the caller chose by `$top` is always the last: the server did not cut it.
+    """
+
+    __slots__ = ("following",)
+
+    def __new__(cls, text: str, following: str | None = None) -> PageText:
+        made = super().__new__(cls, text)
+        made.following = following
+        return made
+
+    following: str | None
+
+
 @dataclass(frozen=True)
 class PageResult:
     """`json` is the text of the array; `total` is before $top and $skip; None: neither asked for nor free."""
 
-    json: str
+    json: PageText
     total: int | None
     rows: int
+
+    def decoded(self) -> list[dict[str, Any]]:
+        """The rows as Python has them."""
+        found: list[dict[str, Any]] = json.loads(self.json)
+        return found
 
     def envelope(self, context: str) -> str:
         """The whole body; `context` is the value of `@odata.context`."""
@@ -83,15 +106,61 @@ async def fetch_page(
         counting = count_statement(entity, options, where, args, now=now)
         kept = counts.kept(_key(counting))
     counted = wanted and kept is None
-    page = page_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
-    row = await db.fetchrow(page.sql, *page.args)
-    total: int | None = row["total"] if counted else kept
-    rows: int = row["n"]
-    if rows < page_size(options, max_rows) and (rows or not options.skip):
-        total = options.skip + rows
+    if is_walked(options):
+        page, total, before = await _walked(db, entity, options, where, args, counted, max_rows, now)
+    else:
+        page, total, before = await _cut(db, entity, options, where, args, counted, max_rows, now)
+    if not counted:
+        total = kept
+    if before is not None:
+        total = before + page.rows
     elif counting is not None and total is not None and total > COUNTED and kept is None:
         total = await counts.total(_key(counting), lambda: _count(db, counting))
-    return PageResult(row["value"], total, rows)
+    return PageResult(page.json, total, page.rows)
+
+
+Found = tuple[PageResult, int | None, int | None]  # the page, what it counted, the rows before it if nothing follows
+
+
+async def _cut(
+    db: Database,
+    entity: Entity,
+    options: Options,
+    where: str,
+    args: Sequence[object],
+    counted: bool,
+    max_rows: int,
+    now: datetime | None,
+) -> Found:
+    """A page of the size that the caller chose."""
+    statement = page_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
+    row = await db.fetchrow(statement.sql, *statement.args)
+    rows: int = row["n"]
+    is_last = rows < page_size(options, max_rows) and (rows or not options.skip)
+    return PageResult(PageText(row["value"]), None, rows), row["total"], options.skip if is_last else None
+
+
+async def _walked(
+    db: Database,
+    entity: Entity,
+    options: Options,
+    where: str,
+    args: Sequence[object],
+    counted: bool,
+    max_rows: int,
+    now: datetime | None,
+) -> Found:
+    """A page that the server cuts."""
+    walk = walk_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
+    row = await db.fetchrow(walk.statement.sql, *walk.statement.args)
+    found: int = row["n"]
+    following = None
+    if walk.goes_on(found):
+        last = None if row["last"] is None else json.loads(row["last"])
+        following = walk.next(keyset.digest(entity, options), last)
+    rows = min(found, walk.rows)
+    is_last = options.after is None and found <= walk.rows and (found or not walk.before)
+    return PageResult(PageText(row["value"], following), None, rows), row["total"], walk.before if is_last else None
 
 
 async def fetch_one(

@@ -1,8 +1,9 @@
-"""The text of an expression cut into tokens, in one pass."""
+"""The text of an expression cut into tokens, in one pass and not further than somebody reads."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -44,14 +45,16 @@ class Token(NamedTuple):
     literal: Literal | None = None
 
 
-def tokens(text: str) -> list[Token]:
-    """All tokens and an END; raises BadRequest where no token begins."""
-    found: list[Token] = []
+def tokens(text: str) -> Iterator[Token]:
+    """The tokens one by one, END at last; raises BadRequest where no token begins.
+
+    Who stops reading has paid for what it read only.
+    """
     at = 0
     while at < len(text):
         if text[at] == "'":
             value, end = quoted(text, at)
-            found.append(Token(TokenType.LITERAL, text[at:end], at, Literal(LiteralType.STRING, value)))
+            yield Token(TokenType.LITERAL, text[at:end], at, Literal(LiteralType.STRING, value))
         else:
             match = TOKEN.match(text, at)
             if match is None:
@@ -59,12 +62,11 @@ def tokens(text: str) -> list[Token]:
             end = match.end()
             if match.lastgroup == "word" and text[end : end + 1] == "'":
                 value, end = quoted(text, end)
-                found.append(Token(TokenType.LITERAL, text[at:end], at, literals.typed(match["word"], value)))
+                yield Token(TokenType.LITERAL, text[at:end], at, literals.typed(match["word"], value))
             elif match.lastgroup != "space":
-                found.append(_token(match, text))
+                yield _token(match, text)
         at = end
-    found.append(Token(TokenType.END, "", len(text)))
-    return found
+    yield Token(TokenType.END, "", len(text))
 
 
 def _token(match: re.Match[str], text: str) -> Token:

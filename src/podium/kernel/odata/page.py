@@ -12,50 +12,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
-from podium.kernel.odata import bind
+from podium.kernel.odata import bind, inside
+from podium.kernel.odata.arguments import Parameter
 from podium.kernel.odata.entity import Entity, Kind, Navigation, Property
+from podium.kernel.odata.keyset import Term
+from podium.kernel.odata.statement import NOW, SKIP, TOP, Compiled, Statement
 from podium.kernel.odata.tree import Expand, Expression, Options, OrderTerm, Shape, invalid, shown
 
 MAX_ROWS = 1000
 COUNTED = 10_000  # rows that a page counts exactly by itself
 KEPT_STATEMENTS = 512
-TOP, SKIP, NOW = -1, -2, -3  # parameters that are no literals
 SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
 SIMPLE = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
 INSTANT_FORMAT = '\'YYYY-MM-DD"T"HH24:MI:SS.US"Z"\''
-
-
-@dataclass(frozen=True)
-class Statement:
-    """SQL and the values of its parameters."""
-
-    sql: str
-    args: tuple[object, ...]
-
-
-@dataclass(frozen=True)
-class Compiled:
-    """SQL of one shape; `parameters` are what follows the caller's own arguments, in order."""
-
-    sql: str
-    parameters: tuple[bind.Parameter | int, ...]
-
-    def statement(self, options: Options, args: Sequence[object], top: int, now: datetime | None) -> Statement:
-        """The statement with the values of these options; raises BadRequest for a value that no property can have."""
-        special = {TOP: top, SKIP: options.skip, NOW: now}
-        values: list[object] = [*args]
-        for parameter in self.parameters:
-            if isinstance(parameter, int):
-                values.append(special[parameter])
-            elif parameter.many:
-                values.append([parameter.convert(literal) for literal in options.lists[parameter.index]])
-            else:
-                values.append(parameter.convert(options.literals[parameter.index]))
-        return Statement(self.sql, tuple(values))
 
 
 def page_statement(
@@ -74,7 +46,9 @@ def page_statement(
     up to 10,000 matching rows and 10,001 above; without it, null. `now` is what the function now() yields, by default
     the transaction's time. Raises BadRequest for names, types and values that the entity does not have.
     """
-    top = _top(options, max_rows)
+    if options.after is not None:
+        raise invalid("$skiptoken is not supported here.")
+    top = page_size(options, max_rows)
     return _page(entity, options.shape, where, len(args), counted).statement(options, args, top, now)
 
 
@@ -93,20 +67,16 @@ def one_statement(
 
 
 def page_size(options: Options, max_rows: int = MAX_ROWS) -> int:
-    """The most rows that the page can have."""
-    return max_rows if options.top is None else options.top
-
-
-def _top(options: Options, max_rows: int) -> int:
+    """The most rows that the page can have. Raises BadRequest for a `$top` beyond `max_rows`."""
     if options.top is not None and options.top > max_rows:
         raise invalid(f"The limit of '{max_rows}' for $top has been exceeded by '{options.top}'.")
-    return page_size(options, max_rows)
+    return max_rows if options.top is None else options.top
 
 
 @lru_cache(KEPT_STATEMENTS)
 def _page(entity: Entity, shape: Shape, where: str, taken: int, counted: bool) -> Compiled:
     filter_, select, expand, orderby = shape
-    writer = _Writer(taken)
+    writer = Writer(taken)
     scope = bind.Scope(entity, "t", writer.aliases)
     condition = writer.where(where, filter_, scope)
     order = writer.order(orderby, scope)
@@ -120,7 +90,7 @@ def _page(entity: Entity, shape: Shape, where: str, taken: int, counted: bool) -
         )
     rows = f"SELECT t.* FROM {source} WHERE {condition} ORDER BY {order} LIMIT {top} OFFSET {skip}"
     # The rows are limited first and written as JSON after, so that skipped rows and the sort never carry JSON.
-    numbered = f"(SELECT t.*, row_number() OVER () AS podium_row FROM ({rows}) t) t {_at(entity.joins, 't')}"
+    numbered = f"(SELECT t.*, row_number() OVER () AS podium_row FROM ({rows}) t) t {filled(entity.joins, 't')}"
     columns = writer.columns(entity, "t", select, expand)
     return Compiled(
         f"SELECT '[' || coalesce(string_agg(row_to_json(r)::text, ','), '') || ']' AS value, count(*) AS n,"
@@ -131,7 +101,7 @@ def _page(entity: Entity, shape: Shape, where: str, taken: int, counted: bool) -
 
 @lru_cache(KEPT_STATEMENTS)
 def _count(entity: Entity, filter_: Expression | None, where: str, taken: int) -> Compiled:
-    writer = _Writer(taken)
+    writer = Writer(taken)
     scope = bind.Scope(entity, "t", writer.aliases)
     condition = writer.where(where, filter_, scope)
     return Compiled(f"SELECT count(*) AS total FROM {writer.source(scope)} WHERE {condition}", tuple(writer.parameters))
@@ -141,7 +111,7 @@ def _count(entity: Entity, filter_: Expression | None, where: str, taken: int) -
 def _one(
     entity: Entity, select: tuple[str, ...] | None, expand: tuple[Expand, ...], where: str, taken: int
 ) -> Compiled:
-    writer = _Writer(taken)
+    writer = Writer(taken)
     source = writer.source(bind.Scope(entity, "t", writer.aliases))
     columns = writer.columns(entity, "t", select, expand)
     return Compiled(
@@ -150,7 +120,7 @@ def _one(
     )
 
 
-def _at(sql: str, alias: str, target: str = "") -> str:
+def filled(sql: str, alias: str, target: str = "") -> str:
     """A declared text with its placeholders filled."""
     return sql.replace("{t}", alias).replace("{n}", target)
 
@@ -162,7 +132,7 @@ def _quoted(name: str) -> str:
 
 def _output(declared: Property, alias: str) -> str:
     """How a property is written: instants in UTC with `Z`, enumerations by name."""
-    sql = _at(declared.sql, alias)
+    sql = filled(declared.sql, alias)
     if declared.kind is Kind.DATETIME:
         return f"to_char(({sql}) AT TIME ZONE 'UTC', {INSTANT_FORMAT})"
     return _name_of(declared, sql) if declared.by_number else sql
@@ -173,12 +143,12 @@ def _name_of(declared: Property, sql: str) -> str:
     return f"(CASE ({sql})::integer {cases} END)"
 
 
-class _Writer:
+class Writer:
     """Writes the parts of one statement and numbers their parameters, beginning after the caller's."""
 
     def __init__(self, taken: int) -> None:
         self.aliases = bind.Aliases()
-        self.parameters: list[bind.Parameter | int] = []
+        self.parameters: list[Parameter | int] = []
         self._taken = taken
         self._numbers: dict[int, str] = {}
 
@@ -188,7 +158,7 @@ class _Writer:
             self._numbers[special] = self._placeholder(special, cast)
         return self._numbers[special]
 
-    def _placeholder(self, parameter: bind.Parameter | int, cast: str) -> str:
+    def _placeholder(self, parameter: Parameter | int, cast: str) -> str:
         self.parameters.append(parameter)
         return f"${self._taken + len(self.parameters)}::{cast}"
 
@@ -200,7 +170,7 @@ class _Writer:
     def source(self, scope: bind.Scope) -> str:
         """The scope's table with all its joins; the scope must be bound completely before."""
         assert scope.entity is not None
-        parts = [f"{scope.entity.table} {scope.alias}", _at(scope.entity.joins, scope.alias), self.joins(scope)]
+        parts = [f"{scope.entity.table} {scope.alias}", filled(scope.entity.joins, scope.alias), self.joins(scope)]
         return " ".join(part for part in parts if part)
 
     def joins(self, scope: bind.Scope) -> str:
@@ -209,12 +179,16 @@ class _Writer:
             target = join.navigation.entity
             table = f"{target.table} {join.alias}"
             if target.joins:
-                table = f"({table} {_at(target.joins, join.alias)})"
-            parts.append(f"LEFT JOIN {table} ON {_at(join.navigation.join, join.parent, join.alias)}")
+                table = f"({table} {filled(target.joins, join.alias)})"
+            parts.append(f"LEFT JOIN {table} ON {filled(join.navigation.join, join.parent, join.alias)}")
         return " ".join(parts)
 
     def order(self, terms: tuple[OrderTerm, ...], scope: bind.Scope) -> str:
-        """The whole order, ending in the key.
+        """The whole order, ending in the key."""
+        return ", ".join(term.text for term in self.order_terms(terms, scope))
+
+    def order_terms(self, terms: tuple[OrderTerm, ...], scope: bind.Scope) -> list[Term]:
+        """The terms of the whole order, the last one being the key.
 
         The key follows the direction of the term before it, so that one index read backwards serves both.
         """
@@ -226,14 +200,15 @@ class _Writer:
                 (bind.Column(scope.alias, properties[name], name), direction == "desc")
                 for name, direction in scope.entity.default_order
             ]
-        key = scope.entity.properties[scope.entity.key]
-        parts: list[str] = []
+        key = bind.Column(scope.alias, scope.entity.properties[scope.entity.key], scope.entity.key)
+        parts: list[Term] = []
         for operand, descending in given:
-            parts.append(self._order_term(operand, descending))
-            if isinstance(operand, bind.Column) and operand.declared is key and key.kind is not Kind.STRING:
-                return ", ".join(parts)
-        last = " DESC" if given and given[-1][1] else ""
-        return ", ".join([*parts, f"{_at(key.sql, scope.alias)}{last}"])
+            is_key = isinstance(operand, bind.Column) and (operand.alias, operand.declared) == (key.alias, key.declared)
+            parts.append(self._order_term(operand, descending, is_key))
+            if is_key and key.kind is not Kind.STRING:
+                return parts
+        descending = bool(given) and given[-1][1]
+        return [*parts, Term(filled(key.declared.sql, scope.alias), descending, False, key.kind, nullable=False)]
 
     def _sortable(self, term: OrderTerm, scope: bind.Scope) -> bind.Operand:
         operand = bind.operand(term.operand, scope)
@@ -241,12 +216,14 @@ class _Writer:
             raise invalid(f"'{shown(operand.label)}' cannot be used in $orderby.")
         return operand
 
-    def _order_term(self, operand: bind.Operand, descending: bool) -> str:
+    def _order_term(self, operand: bind.Operand, descending: bool, is_key: bool) -> Term:
         sql = self.folded(operand) if operand.kind is Kind.STRING else self.value(operand)
-        nulls = ""
-        if isinstance(operand, bind.Column) and operand.declared.nulls_low:
-            nulls = " NULLS LAST" if descending else " NULLS FIRST"
-        return f"{sql}{' DESC' if descending else ''}{nulls}"
+        if not isinstance(operand, bind.Column):
+            return Term(sql, descending)
+        declared = operand.declared
+        nullable = (declared.nullable and not is_key) or operand.alias != "t"
+        kind = Kind.INT if declared.by_number else declared.kind
+        return Term(sql, descending, declared.nulls_low, kind, nullable)
 
     def columns(self, entity: Entity, alias: str, select: tuple[str, ...] | None, expand: tuple[Expand, ...]) -> str:
         """The output list: properties, then navigations, each in the order of their declaration."""
@@ -269,13 +246,13 @@ class _Writer:
         """A correlated subquery of the outer statement: one object or null, or an array."""
         entity = navigation.entity
         scope = bind.Scope(entity, self.aliases.fresh(), self.aliases)
-        condition = self.where(_at(navigation.join, parent, scope.alias), item.filter, scope)
+        condition = self.where(filled(navigation.join, parent, scope.alias), item.filter, scope)
         if not navigation.many:
             columns = self.columns(entity, scope.alias, item.select, item.expand)
             rows = f"SELECT {columns} FROM {self.source(scope)} WHERE {condition} LIMIT 1"
             return f"(SELECT row_to_json(r) FROM ({rows}) r)"
         is_own = bool(navigation.order) and not item.orderby
-        order = _at(navigation.order, parent, scope.alias) if is_own else self.order(item.orderby, scope)
+        order = filled(navigation.order, parent, scope.alias) if is_own else self.order(item.orderby, scope)
         columns = self.columns(entity, scope.alias, item.select, item.expand)
         limit = str(MAX_ROWS) if item.top is None else self._literal_number(item.top)
         offset = "" if item.skip is None else f" OFFSET {self._literal_number(item.skip)}"
@@ -283,7 +260,7 @@ class _Writer:
         return f"(SELECT coalesce(json_agg(row_to_json(r)), '[]'::json) FROM ({rows}) r)"
 
     def _literal_number(self, index: int) -> str:
-        parameter = bind.Parameter(index, Kind.INT, "bigint", lambda literal: literal.value)
+        parameter = Parameter(index, Kind.INT, "bigint", lambda literal: literal.value)
         return self.value(parameter)
 
     def condition(self, bound: bind.Condition) -> str:
@@ -307,10 +284,12 @@ class _Writer:
                 return self._exists(bound)
             case bind.Never():
                 return "false"
+            case inside.MemberTest():
+                return inside.sql(bound, self.value)
 
     def _test(self, test: bind.Test) -> str:
         kinds = {test.left.kind, test.right.kind}
-        both = not isinstance(test.left, bind.Parameter) and not isinstance(test.right, bind.Parameter)
+        both = not isinstance(test.left, Parameter) and not isinstance(test.right, Parameter)
         if Kind.STRING in kinds or (Kind.ENUM in kinds and both and test.operator in ("eq", "ne")):
             left, right = self.folded(test.left), self.folded(test.right)
         else:
@@ -342,14 +321,16 @@ class _Writer:
     def _exists(self, exists: bind.Exists) -> str:
         inner = "" if exists.condition is None else self.condition(exists.condition)
         if isinstance(exists.link, Property):
-            list_ = _at(exists.link.sql, exists.parent)
+            list_ = filled(exists.link.sql, exists.parent)
             return f"EXISTS (SELECT 1 FROM unnest({list_}) {exists.scope.alias}(v) WHERE {inner or 'true'})"
-        join = _at(exists.link.join, exists.parent, exists.scope.alias)
+        join = filled(exists.link.join, exists.parent, exists.scope.alias)
         more = f" AND {inner}" if inner else ""
         return f"EXISTS (SELECT 1 FROM {self.source(exists.scope)} WHERE ({join}){more})"
 
     def folded(self, operand: bind.Operand) -> str:
         """The operand as text for comparisons without regard to case."""
+        if isinstance(operand, bind.Column) and operand.declared.folded:
+            return filled(operand.declared.folded, operand.alias)
         return f"lower({self._text(operand)})"
 
     def _text(self, operand: bind.Operand) -> str:
@@ -360,9 +341,9 @@ class _Writer:
     def value(self, operand: bind.Operand) -> str:
         match operand:
             case bind.Column(alias, declared, _):
-                sql = _at(declared.sql, alias)
+                sql = filled(declared.sql, alias)
                 return sql if SIMPLE.fullmatch(sql) else f"({sql})"
-            case bind.Parameter():
+            case Parameter():
                 return self._placeholder(operand, operand.cast)
             case bind.Answer(condition):
                 return f"coalesce({self.condition(condition)}, false)"

@@ -9,12 +9,24 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from podium.kernel.odata import keyset
 from podium.kernel.odata.expression import ExpressionParser, Ledger
 from podium.kernel.odata.lexer import quoted
-from podium.kernel.odata.tree import Expand, Expression, Literal, LiteralType, Options, OrderTerm, invalid, shown
+from podium.kernel.odata.tree import (
+    Expand,
+    Expression,
+    Literal,
+    LiteralType,
+    Options,
+    OrderTerm,
+    Position,
+    invalid,
+    shown,
+)
 
 MAX_LENGTH = 16_384  # characters of one option
 MAX_TOP = 1000  # rows; the page limit of the published API
+LONGEST_TOP = 10_000  # of lists that allow more to narrow rows; each list holds `$top` to its own limit
 MAX_SKIP = 2**31
 MAX_EXPAND_DEPTH = 2
 MAX_EXPANDS = 32  # navigations in one request, all levels together
@@ -22,11 +34,13 @@ MAX_SELECT = 200
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 SELECTED = re.compile(r"\*|[A-Za-z_][A-Za-z0-9_./]*", re.ASCII)
-DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+DIGITS = re.compile(r"[0-9]{1,40}", re.ASCII)
 REFUSED_CHARACTERS = re.compile("[\x00\ud800-\udfff]")  # PostgreSQL's text can hold none of them
 PUNCTUATION = re.compile(r"['(),;=]")
 KNOWN = frozenset({"$filter", "$select", "$expand", "$orderby", "$top", "$skip", "$count"})
+ONCE = KNOWN | {"$skiptoken"}  # of the request alone, not of an $expand
 IGNORED = frozenset({"$format"})
+PAGE_SIZE = "odata.maxpagesize"  # the preference of that name; the turn hands it in among the parameters
 
 
 @dataclass(slots=True)
@@ -63,7 +77,7 @@ class _Request:
                 case "$expand" if value.strip():
                     clauses.expand = self._expand(value, depth + 1)
                 case "$top":
-                    clauses.top = _whole("$top", value, MAX_TOP)
+                    clauses.top = _whole("$top", value, MAX_TOP if depth else LONGEST_TOP)
                 case "$skip":
                     clauses.skip = _whole("$skip", value, MAX_SKIP)
                 case "$count":
@@ -119,7 +133,7 @@ def parse_options(raw: Mapping[str, str]) -> Options:
         name = key.strip().lower()
         if not name.startswith("$") or name in IGNORED:
             continue
-        if name not in KNOWN:
+        if name not in ONCE:
             raise invalid(f"The query option '{shown(key)}' is not supported.")
         if name in given:
             raise invalid(f"The query option '{name}' is given twice.")
@@ -140,7 +154,24 @@ def parse_options(raw: Mapping[str, str]) -> Options:
         found.count,
         tuple(request.ledger.literals),
         tuple(request.ledger.lists),
+        _page_rows(raw.get(PAGE_SIZE, "")),
+        _position(given),
     )
+
+
+def _page_rows(text: str) -> int | None:
+    """The size of a page that the caller prefers. It is a wish: what cannot be is not refused."""
+    wanted = int(text) if DIGITS.fullmatch(text.strip()) else 0
+    return min(wanted, MAX_TOP) or None
+
+
+def _position(given: Mapping[str, str]) -> Position | None:
+    token = given.get("$skiptoken", "").strip()
+    if not token:
+        return None
+    if "$skip" in given:
+        raise invalid("$skip and $skiptoken exclude each other.")
+    return keyset.read(token)
 
 
 def _whole(name: str, text: str, most: int) -> int:

@@ -68,6 +68,8 @@ def rows_page(
     selected = _selected(allowed, options)
     for item in options.expand:
         _allowed(allowed, item.name)
+    if options.after is not None:
+        raise invalid("$skiptoken is not supported here.")
     if options.top is not None and options.top > max_rows:
         raise invalid(f"The limit of '{max_rows}' for $top has been exceeded by '{options.top}'.")
     reader = _Reader(options, allowed, now)

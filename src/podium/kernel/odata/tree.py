@@ -134,6 +134,21 @@ class Expand:
     skip: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a page goes on: after the row with these `values` of the order terms, or after `offset` rows.
+
+    `digest` names the list that it belongs to; `rows` is the size of a page that the caller prefers, `left` the number
+    of rows until `$top` is reached; None: not given.
+    """
+
+    digest: str
+    rows: int | None
+    left: int | None
+    values: tuple[str | int | float | bool | None, ...] | None
+    offset: int = 0
+
+
 Shape = tuple[Expression | None, tuple[str, ...] | None, tuple[Expand, ...], tuple[OrderTerm, ...]]
 
 
@@ -142,6 +157,7 @@ class Options:
     """The query options of a request.
 
     `select` is None when everything is wanted; `top` is None when not given; `count` is True only for `$count=true`.
+    `rows` is the size of a page that the caller prefers, `after` where an earlier page ended.
     """
 
     filter: Expression | None = None
@@ -153,6 +169,8 @@ class Options:
     count: bool = False
     literals: tuple[Literal, ...] = ()
     lists: tuple[tuple[Literal, ...], ...] = ()
+    rows: int | None = None
+    after: Position | None = None
 
     @property
     def shape(self) -> Shape:

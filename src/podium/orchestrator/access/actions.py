@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
 from podium.kernel.db import Connection
 from podium.kernel.ids import uuid7
 from podium.orchestrator.access import rules, store
+from podium.orchestrator.ports import Directory
 
 
 async def make_tenant(db: Connection, organization_id: UUID, name: str, now: datetime) -> tuple[int, bool]:
@@ -73,6 +74,29 @@ async def join_folder(
     await db.execute(store.ADD_MEMBER, tenant_id, folder_id, user_id, now)
     await db.execute(store.ADD_MEMBER_ROLES, tenant_id, folder_id, user_id, [name.casefold() for name in role_names])
     await store.announce_change(db, tenant_id)
+
+
+async def users_with(
+    db: Connection,
+    tenant_id: int,
+    folder_id: int | None,
+    permissions: Collection[str],
+    *,
+    directory: Directory | None = None,
+    disabled: frozenset[str] = frozenset(),
+) -> list[store.UserRow]:
+    """The tenant's active principals, groups among them, that hold every one of the permissions in the folder.
+
+    By name; without a folder those that hold them tenant-wide. With a directory the members of groups are found as
+    well. `AccessResolver.users_with` knows both the directory and the permissions that the operator has disabled.
+    """
+    wanted = frozenset(permissions)
+    if wanted & disabled or not wanted <= rules.ALL_PERMISSIONS:
+        return []
+    members: Sequence[tuple[UUID, UUID]] = ()
+    if directory is not None:
+        members = await directory.members_of(await store.active_groups(db, tenant_id))
+    return await store.who_may(db, tenant_id, folder_id, wanted, members)
 
 
 async def users_of(db: Connection, tenant_id: int, principals: Collection[UUID]) -> list[int]:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from podium.kernel.db import Connection
 from podium.orchestrator.access import actions, rules
+from podium.orchestrator.credential_stores import actions as credential_stores
 from podium.orchestrator.folders import actions as folders
 from podium.orchestrator.packages import actions as packages
 
@@ -18,7 +19,7 @@ async def ensure_tenant(
     db: Connection,
     organization_id: UUID,
     name: str,
-    administrator: tuple[UUID, str, str],
+    administrator: tuple[UUID, str, str] | None,
     application: tuple[UUID, str] | None,
     now: datetime,
 ) -> int:
@@ -28,11 +29,12 @@ async def ensure_tenant(
     """
     await db.execute(ONE_AT_A_TIME)
     tenant_id, is_new = await actions.make_tenant(db, organization_id, name, now)
+    await credential_stores.ensure_built_in(db, tenant_id, now)
     if is_new:
         await folders.make_folder(db, tenant_id, "Shared", now)
         await packages.make_feed(db, tenant_id, "Orchestrator Tenant Processes Feed", now)
         await packages.make_feed(db, tenant_id, "Orchestrator Tenant Libraries Feed", now, purpose="Libraries")
-    members = [await actions.make_user(db, tenant_id, *administrator, now)]
+    members = [] if administrator is None else [await actions.make_user(db, tenant_id, *administrator, now)]
     if application is not None:
         principal, client_id = application
         members.append(

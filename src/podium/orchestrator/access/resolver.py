@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Generic, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from podium.kernel.call import Actor, Folder, Reach
+from podium.kernel.call import NO_REACH, Actor, Folder, Reach
 from podium.kernel.clock import Clock
 from podium.kernel.db import Connection, Database
 from podium.orchestrator.access import actions, rules, store
@@ -21,11 +22,15 @@ KEPT_FOR_S = 60.0
 
 
 class _Kept(Generic[K, V]):
-    """A bounded map whose entries end after KEPT_FOR_S; one event loop, so no lock."""
+    """A bounded map whose entries end after KEPT_FOR_S; one event loop, so no lock.
+
+    `changes` counts how often it was emptied: what was read before that is not kept after it.
+    """
 
     def __init__(self, size: int = 20_000) -> None:
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._size = size
+        self.changes = 0
 
     def get(self, key: K) -> V | None:
         found = self._entries.get(key)
@@ -33,7 +38,10 @@ class _Kept(Generic[K, V]):
             return None
         return found[1]
 
-    def put(self, key: K, value: V) -> V:
+    def put(self, key: K, value: V, read_at: int) -> V:
+        """Keep a value that was read when `changes` was `read_at`."""
+        if read_at != self.changes:
+            return value
         self._entries[key] = (time.monotonic() + KEPT_FOR_S, value)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
@@ -41,6 +49,7 @@ class _Kept(Generic[K, V]):
 
     def clear(self) -> None:
         self._entries.clear()
+        self.changes += 1
 
 
 @lru_cache(maxsize=4096)
@@ -53,9 +62,15 @@ def application_principal(client_id: str) -> UUID:
 
 
 class AccessResolver:
-    """Access by tenant and principal. One per process; `forget` is called at every change, local or announced."""
+    """Access by tenant and principal. One per process; `forget` is called at every change, local or announced.
 
-    def __init__(self, db: Database, directory: Directory, clock: Clock) -> None:
+    `disabled` are the permissions that the operator lets nobody have.
+    """
+
+    def __init__(
+        self, db: Database, directory: Directory, clock: Clock, disabled: frozenset[str] = frozenset()
+    ) -> None:
+        self.disabled = disabled
         self._db = db
         self._clock = clock
         self._directory = directory
@@ -81,13 +96,17 @@ class AccessResolver:
             self._tenants = (time.monotonic() + 5.0, rows)
         return rows
 
+    async def is_open(self, tenant_id: int) -> bool:
+        """Whether the tenant is there and active."""
+        return any(row.id == tenant_id and row.is_active for row in await self.tenants())
+
     async def user(self, tenant_id: int, principal: UUID) -> tuple[int, bool] | None:
         """User id and activity of a principal in a tenant; None when the tenant does not know it."""
-        found = self._users.get((tenant_id, principal))
+        found, at = self._users.get((tenant_id, principal)), self._users.changes
         if found is None:
             async with self._db.acquire() as connection:
                 row = await store.user_of_principal(connection, tenant_id, principal)
-            found = None if row is None else self._users.put((tenant_id, principal), row)
+            found = None if row is None else self._users.put((tenant_id, principal), row, at)
         return found
 
     async def user_or_new(self, tenant: store.TenantRow, actor: Actor) -> tuple[int, bool] | None:
@@ -103,23 +122,38 @@ class AccessResolver:
             found = await self.user(tenant.id, actor.subject)
         return found
 
-    async def reach(self, tenant_id: int, user_id: int, principal: UUID | None) -> Reach:
-        """What a user may do; roles of the directory groups of `principal` are added."""
-        found = self._reach.get((tenant_id, user_id))
+    async def reach(self, tenant_id: int, user_id: int) -> Reach:
+        """What a user may do, with the roles of its directory groups; nothing for one that is inactive or gone."""
+        found, at = self._reach.get((tenant_id, user_id)), self._reach.changes
         if found is None:
-            groups = await self._directory.groups_of(principal) if principal is not None else []
             async with self._db.acquire() as connection:
-                found = await load_reach(connection, tenant_id, user_id, groups)
-            self._reach.put((tenant_id, user_id), found)
+                row = await store.user(connection, tenant_id, user_id)
+            if row is None or not row.is_active:
+                return self._reach.put((tenant_id, user_id), NO_REACH, at)
+            groups = [] if row.directory_id is None else await self._directory.groups_of(row.directory_id)
+            async with self._db.acquire() as connection:
+                found = await load_reach(connection, tenant_id, user_id, groups, self.disabled)
+            self._reach.put((tenant_id, user_id), found, at)
         return found
+
+    async def users_with(
+        self, db: Connection, tenant_id: int, folder_id: int | None, permissions: Collection[str]
+    ) -> list[store.UserRow]:
+        """The tenant's active principals that hold every one of the permissions in the folder, by name.
+
+        Groups are among them, and their members. Without a folder: those that hold them tenant-wide.
+        """
+        return await actions.users_with(
+            db, tenant_id, folder_id, permissions, directory=self._directory, disabled=self.disabled
+        )
 
     async def machine(self, license_key: str) -> store.MachineRow | None:
         """The machine of a licence key."""
-        found = self._machines.get(license_key)
+        found, at = self._machines.get(license_key), self._machines.changes
         if found is None:
             async with self._db.acquire() as connection:
                 row = await store.machine_of_license(connection, license_key)
-            found = None if row is None else self._machines.put(license_key, row)
+            found = None if row is None else self._machines.put(license_key, row, at)
         return found
 
     async def machine_by_id(self, tenant_id: int, machine_id: int) -> store.MachineRow:
@@ -129,35 +163,38 @@ class AccessResolver:
 
     async def robot(self, key: UUID) -> store.RobotRow | None:
         """The robot of a robot key."""
-        found = self._robots.get(key)
+        found, at = self._robots.get(key), self._robots.changes
         if found is None:
             async with self._db.acquire() as connection:
                 row = await store.robot_of_key(connection, key)
-            found = None if row is None else self._robots.put(key, row)
+            found = None if row is None else self._robots.put(key, row, at)
         return found
 
     async def machine_reach(self, tenant_id: int, machine_id: int) -> Reach:
         """What a machine may do by itself: run jobs in the folders it is assigned to."""
-        found = self._machine_reach.get((tenant_id, machine_id))
+        found, at = self._machine_reach.get((tenant_id, machine_id)), self._machine_reach.changes
         if found is None:
             async with self._db.acquire() as connection:
                 served = await store.machine_folders(connection, tenant_id, machine_id)
-            reached = {id_: Folder(id_, key, path, rules.MACHINE_IN_FOLDER) for id_, key, path in served}
-            found = Reach(rules.MACHINE_IN_TENANT, reached, rules.MACHINE_IN_FOLDER if reached else frozenset())
-            self._machine_reach.put((tenant_id, machine_id), found)
+            in_folder = rules.MACHINE_IN_FOLDER - self.disabled
+            reached = {id_: Folder(id_, key, path, in_folder) for id_, key, path in served}
+            found = Reach(rules.MACHINE_IN_TENANT - self.disabled, reached, in_folder if reached else frozenset())
+            self._machine_reach.put((tenant_id, machine_id), found, at)
         return found
 
 
-async def load_reach(db: Connection, tenant_id: int, user_id: int, groups: list[UUID]) -> Reach:
-    """Compute the reach of a user from the tables."""
+async def load_reach(
+    db: Connection, tenant_id: int, user_id: int, groups: list[UUID], disabled: frozenset[str] = frozenset()
+) -> Reach:
+    """Compute the reach of a user from the tables; `groups` are directory ids."""
     users = [user_id, *(await store.group_users(db, tenant_id, groups) if groups else [])]
     roles = await store.tenant_roles(db, tenant_id, users)
     grants = await store.grants(db, tenant_id, users)
     own = frozenset({user_id})
     reached: dict[int, Folder] = {}
     for folder in await store.folders(db, tenant_id):
-        permissions = rules.folder_permissions(folder, roles, grants, own)
+        permissions = rules.folder_permissions(folder, roles, grants, own, disabled)
         if permissions is not None:
             reached[folder.id] = Folder(folder.id, folder.key, folder.path, permissions)
     anywhere = frozenset[str]().union(*(folder.permissions for folder in reached.values()))
-    return Reach(rules.tenant_permissions(roles), reached, anywhere)
+    return Reach(rules.tenant_permissions(roles, disabled), reached, anywhere)

@@ -63,6 +63,9 @@ TENANT_PERMISSIONS = every(TENANT_ENTITIES)
 FOLDER_PERMISSIONS = every(FOLDER_ENTITIES)
 ALL_PERMISSIONS = TENANT_PERMISSIONS | FOLDER_PERMISSIONS
 
+MANAGING = frozenset({"Roles.Edit", "Users.Edit"})
+"""Whoever holds these can give and take everything else; somebody must."""
+
 ADMINISTRATOR = "Administrator"
 FOLDER_ADMINISTRATOR = "Folder Administrator"
 WORKSPACE_ADMINISTRATOR = "Personal Workspace Administrator"
@@ -125,6 +128,9 @@ DEFAULT_ROLES = (
 MACHINE_IN_FOLDER = _USER_IN_FOLDER | _of("FolderPackages.View Jobs.Edit")
 MACHINE_IN_TENANT = _of("Packages.View Libraries.View License.View Machines.View")
 
+# What a job is left with of that, whatever its robot's account may do: jobs have no business with machines.
+JOB_IN_TENANT = MACHINE_IN_TENANT - {"Machines.View"}
+
 
 @dataclass(frozen=True, slots=True)
 class TenantRole:
@@ -137,7 +143,10 @@ class TenantRole:
 
 @dataclass(frozen=True, slots=True)
 class FolderRow:
-    """A folder as the reach rule needs it. `owner_id` is set on personal workspaces."""
+    """A folder as the reach rule needs it. `owner_id` is set on personal workspaces.
+
+    `is_of_tenant`: its permission model is InheritFromTenant.
+    """
 
     id: int
     key: UUID
@@ -145,12 +154,28 @@ class FolderRow:
     ancestor_ids: Sequence[int]
     is_personal: bool
     owner_id: int | None
+    is_of_tenant: bool = False
 
 
-def tenant_permissions(roles: Iterable[TenantRole]) -> frozenset[str]:
+def disabled_permissions(names: Iterable[str]) -> frozenset[str]:
+    """The permissions that these names mean, without regard to case; an entity alone means all four of its actions.
+
+    Raises ValueError for a name that is none.
+    """
+    known = {permission.casefold(): frozenset({permission}) for permission in ALL_PERMISSIONS}
+    known |= {entity.casefold(): every([entity]) for entity in TENANT_ENTITIES + FOLDER_ENTITIES}
+    found = frozenset[str]()
+    for name in names:
+        if name.casefold() not in known:
+            raise ValueError(f"{name} is not a permission")
+        found |= known[name.casefold()]
+    return found
+
+
+def tenant_permissions(roles: Iterable[TenantRole], disabled: frozenset[str] = frozenset()) -> frozenset[str]:
     """What the roles grant outside folders."""
     granted = frozenset[str]().union(*(role.permissions for role in roles if role.type in ("Tenant", "Mixed")))
-    return granted & TENANT_PERMISSIONS
+    return (granted & TENANT_PERMISSIONS) - disabled
 
 
 def folder_permissions(
@@ -158,22 +183,31 @@ def folder_permissions(
     roles: Sequence[TenantRole],
     grants: Mapping[int, frozenset[str] | None],
     workspaces_of: frozenset[int],
+    disabled: frozenset[str] = frozenset(),
 ) -> frozenset[str] | None:
     """The permissions in one folder; None when the principal does not reach it.
 
     `grants`: folder id -> permissions of the principal's roles there, None for a member without a role.
     Assignments flow down the tree and never take away. The role Administrator reaches every folder but the
-    workspaces of others (decision 31). A member without roles has what Mixed roles grant tenant-wide.
+    workspaces of others (decision 31). A member without roles has what Mixed roles grant tenant-wide; so has every
+    member of a folder whose model is InheritFromTenant, whatever its roles there. `disabled` is granted to nobody.
     """
-    if any(role.name == ADMINISTRATOR for role in roles) and (
-        not folder.is_personal or folder.owner_id in workspaces_of
-    ):
-        return FOLDER_PERMISSIONS
+    if is_administrator(roles) and (not folder.is_personal or folder.owner_id in workspaces_of):
+        return FOLDER_PERMISSIONS - disabled
     assigned = [grants[ancestor] for ancestor in folder.ancestor_ids if ancestor in grants]
     if not assigned:
         return None
     explicit = [permissions for permissions in assigned if permissions is not None]
-    if explicit:
-        return frozenset[str]().union(*explicit) & FOLDER_PERMISSIONS
-    mixed = frozenset[str]().union(*(role.permissions for role in roles if role.type == "Mixed"))
-    return mixed & FOLDER_PERMISSIONS
+    if not explicit or folder.is_of_tenant:
+        explicit = [role.permissions for role in roles if role.type == "Mixed"]
+    return (frozenset[str]().union(*explicit) & FOLDER_PERMISSIONS) - disabled
+
+
+def is_administrator(roles: Iterable[TenantRole]) -> bool:
+    """Whether the role that reaches everything is among them."""
+    return any(role.name == ADMINISTRATOR for role in roles)
+
+
+def beyond(wanted: frozenset[str], held: frozenset[str], disabled: frozenset[str] = frozenset()) -> frozenset[str]:
+    """What somebody who holds `held` cannot give of `wanted`; what is disabled opens nothing and counts for nothing."""
+    return wanted - held - disabled

@@ -7,12 +7,13 @@ from asyncpg import Record
 from podium import wire
 from podium.kernel.call import Call, Item, Page
 from podium.kernel.errors import NotFound
-from podium.kernel.keyring import Keyring
 from podium.kernel.odata import fetch_one, fetch_page, parse_options
 from podium.kernel.operation import operation
 from podium.kernel.validation import require_members
+from podium.orchestrator import sharing
 from podium.orchestrator.assets import actions, changes, events, rules, store
 from podium.orchestrator.assets.entity import ASSETS
+from podium.orchestrator.credential_stores.actions import Stores
 
 
 @operation("GET", "/odata/Assets")
@@ -30,12 +31,7 @@ async def list_all_assets(call: Call) -> Page:
 @operation("GET", "/odata/Assets/UiPath.Server.Configuration.OData.GetAssetsAcrossFolders")
 async def list_assets_across_folders(call: Call, exclude_folder_id: int | None = None) -> Page:
     """Assets of the folders where the caller may view them, but that one; none when there is no such folder."""
-    folders = [
-        folder.id
-        for folder in call.reach.folders.values()
-        if folder.id != exclude_folder_id and "Assets.View" in call.reach.permissions | folder.permissions
-    ]
-    return await _page(call, store.SHOWN, folders)
+    return await _page(call, store.SHOWN, sharing.readable(call, "Assets", exclude_folder_id))
 
 
 @operation("GET", "/odata/Assets({key})")
@@ -47,8 +43,8 @@ async def read_asset(call: Call, key: int) -> Item:
 async def create_asset(call: Call, body: wire.AssetDto) -> Item:
     require_members(body)
     asked = changes.asked(body, changes.DEFAULTS)
-    keyring = call.port(Keyring)
-    made = await actions.make(call.db, keyring, call.tenant_id, call.folder_id, asked, call.now, call.actor.user_id)
+    stores = Stores.of(call)
+    made = await actions.make(call.db, stores, call.tenant_id, call.folder_id, asked, call.now, call.actor.user_id)
     await _tell(call, made, "Create", "asset.created")
     return await _item(call, made)
 
@@ -59,7 +55,7 @@ async def replace_asset(call: Call, key: int, body: wire.AssetDto) -> Item:
     require_members(body)
     asset = await _asset(call, key)
     asked = changes.asked(body, dict(asset))
-    await actions.replace(call.db, call.port(Keyring), call.tenant_id, asset, asked, call.now, call.actor.user_id)
+    await actions.replace(call.db, Stores.of(call), call.tenant_id, asset, asked, call.now, call.actor.user_id)
     await _tell(call, key, "Update", "asset.updated")
     return await _item(call, key)
 
@@ -89,7 +85,7 @@ async def _item(call: Call, asset_id: int) -> Item:
 
 async def _asset(call: Call, asset_id: int) -> Record:
     """The folder's asset, locked. Raises NotFound."""
-    rows = await store.assets_to_change(call.db, call.tenant_id, [call.folder_id], [asset_id])
+    rows = await sharing.to_change(call.db, store.SHARED, call.tenant_id, [call.folder_id], [asset_id])
     if not rows:
         raise NotFound(rules.NO_ASSET)
     return rows[0]
@@ -98,6 +94,6 @@ async def _asset(call: Call, asset_id: int) -> Record:
 async def _tell(call: Call, asset_id: int, action: str, event: str) -> None:
     """Say in audit and events what is done to the asset, as it is now."""
     asset = await _asset(call, asset_id)
-    folders = await store.folders_of(call.db, call.tenant_id, asset_id)
+    folders = await sharing.folders_of(call.db, store.SHARED, call.tenant_id, asset_id)
     call.emit(event, events.asset(asset, [folder["key"] for folder in folders]))
     call.describe(action, component="Assets", entity_id=asset_id, name=asset["name"])

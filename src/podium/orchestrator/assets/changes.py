@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import msgspec
-
 from podium import wire
 from podium.kernel.call import given
-from podium.kernel.errors import BadRequest, Code, NotBuilt
+from podium.kernel.errors import BadRequest, Code
+from podium.orchestrator import tags
 from podium.orchestrator.assets import rules
 from podium.orchestrator.assets.rules import Members, Wanted
 
@@ -37,7 +36,7 @@ class Asked(NamedTuple):
 def asked(body: wire.AssetDto, base: Mapping[str, Any]) -> Asked:
     """What the body asks for; the type and the newer members, which not every client knows, stay as in `base`.
 
-    Raises BadRequest that names the member; NotBuilt for values that another store is to keep.
+    Raises BadRequest that names the member.
     """
     scope = given(body.value_scope, "Global")
     has_default = rules.has_default(scope, given(body.has_default_value, None))
@@ -51,7 +50,7 @@ def asked(body: wire.AssetDto, base: Mapping[str, Any]) -> Asked:
         has_default_value=has_default,
         is_deletable=given(body.can_be_deleted, True),
         allows_direct_api_access=given(body.allow_direct_api_access, base["allows_direct_api_access"]),
-        tags=msgspec.json.encode([_tag(each) for each in given(body.tags, [])]).decode(),
+        tags=tags.stored(body.tags),
         default=default(body) if has_default else None,
         values=values,
         robot_values=[_of_robot(value, f"RobotValues[{at}]") for at, value in by_robot],
@@ -60,25 +59,30 @@ def asked(body: wire.AssetDto, base: Mapping[str, Any]) -> Asked:
 
 def default(body: wire.AssetDto | wire.RobotAssetDto, place: str = "") -> Wanted:
     """The value for everybody, as the body itself gives it."""
-    return Wanted(place, None, None, _members(body, place), given(body.credential_store_id, None))
+    return Wanted(place, None, None, _members(body, place), _store_id(body), _external_name(body))
 
 
 def _wanted(body: wire.AssetUserValueDto, place: str) -> Wanted:
     user_id, machine_id = given(body.user_id, 0) or None, given(body.machine_id, 0) or None
-    return Wanted(place, user_id, machine_id, _members(body, place), given(body.credential_store_id, None))
+    return Wanted(place, user_id, machine_id, _members(body, place), _store_id(body), _external_name(body))
 
 
 def _of_robot(body: wire.AssetRobotValueDto, place: str) -> tuple[int, Wanted]:
     robot_id = given(body.robot_id, None)
     if robot_id is None:
         raise BadRequest(f"{place}.RobotId is required.", Code.PARAMETER_MISSING)
-    return robot_id, Wanted(place, None, None, _members(body, place), given(body.credential_store_id, None))
+    return robot_id, Wanted(place, None, None, _members(body, place), _store_id(body), _external_name(body))
+
+
+def _store_id(body: Valued) -> int | None:
+    return given(body.credential_store_id, 0) or None
+
+
+def _external_name(body: Valued) -> str | None:
+    return given(body.external_name, "").strip() or None
 
 
 def _members(body: Valued, place: str) -> Members:
-    if given(body.external_name, ""):
-        member = f"{place}.ExternalName" if place else "ExternalName"
-        raise NotBuilt(f"{member}: values are kept in the database; other credential stores are not available.")
     return Members(
         text=given(body.string_value, None),
         boolean=given(body.bool_value, None),
@@ -101,16 +105,3 @@ def _pairs(given_pairs: list[wire.CustomKeyValuePair] | None, place: str) -> rul
             member = f"{place}.KeyValueList" if place else "KeyValueList"
             raise BadRequest(f"{member}[{at}].Key is required.", Code.PARAMETER_MISSING)
     return found
-
-
-def _tag(tag: wire.TagDto) -> dict[str, str | None]:
-    name = given(tag.name, "")
-    if not name:
-        raise BadRequest("Tags: each tag needs a Name.", Code.PARAMETER_MISSING)
-    value = given(tag.value, None)
-    return {
-        "Name": name,
-        "DisplayName": given(tag.display_name, name),
-        "Value": value,
-        "DisplayValue": given(tag.display_value, value),
-    }

@@ -28,7 +28,7 @@ def _value(type_: str, value: str) -> Mapping[str, Property]:
         "CredentialUsername": Property(f"coalesce({value}.user_name, '')"),
         "CredentialPassword": Property("''::text", filterable=False, sortable=False),
         "SecretValue": Property("''::text", filterable=False, sortable=False),
-        "ExternalName": Property("NULL::text", filterable=False, sortable=False),
+        "ExternalName": Property(f"{value}.external_name"),
         "CredentialStoreId": Property(f"{value}.credential_store_id", Kind.INT),
         "KeyValueList": Property(f"coalesce({value}.pairs, '[]'::jsonb)", Kind.JSON),
     }
@@ -87,7 +87,7 @@ ASSETS = Entity(
     ),
     properties={
         "Key": Property("{t}.key", Kind.GUID),
-        "Name": Property("{t}.name"),
+        "Name": Property("{t}.name", nullable=False),
         "Description": Property("{t}.description"),
         "CanBeDeleted": Property("{t}.is_deletable", Kind.BOOL),
         "ValueScope": Property("{t}.value_scope", Kind.ENUM, enum=rules.SCOPES),

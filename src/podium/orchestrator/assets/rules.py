@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from podium.kernel.errors import BadRequest, Code, Conflict
+from podium.kernel.ids import uuid7
 
 TYPES = (
     "DBConnectionString",
@@ -24,6 +25,7 @@ SCOPES = ("Global", "PerRobot")
 TEXTS = frozenset({"DBConnectionString", "HttpConnectionString", "Text"})
 CREDENTIALS = frozenset({"Credential", "WindowsCredential"})
 SECRET = "Secret"  # noqa: S105 - the name of a type
+SECRET_MEMBERS = {SECRET: "SecretValue", **dict.fromkeys(CREDENTIALS, "CredentialPassword")}
 
 NO_ASSET = "Asset does not exist."
 NOT_NAMED = "Could not find an asset with this name."
@@ -32,11 +34,12 @@ NO_VALUE = "The asset does not have a value associated with this robot."
 MAX_TEXT = 1_000_000
 MAX_USER_NAME = 512
 MAX_SECRET = 25_000
+MAX_EXTERNAL_NAME = 450
 INT32 = range(-(2**31), 2**31)
+OUTSIDE_NAMES = re.compile(r"[^A-Za-z0-9_.]+", re.ASCII)
 WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 NEW_USER_WITHOUT_PASSWORD = 1500
-LAST_FOLDER = 1852
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -69,6 +72,7 @@ class Wanted(NamedTuple):
     machine_id: int | None
     members: Members
     credential_store_id: int | None = None
+    external_name: str | None = None
 
 
 class Plain(NamedTuple):
@@ -82,7 +86,10 @@ class Plain(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A value of an asset; `pairs` is JSON text, `sealed` the password or secret."""
+    """A value of an asset; `pairs` is JSON text, `sealed` the password or secret if it is kept here.
+
+    In another store it is kept under `external_name`, or the asset's name; then user name and password are only there.
+    """
 
     id: int
     user_id: int | None
@@ -94,6 +101,7 @@ class Stored(NamedTuple):
     user_name: str | None
     sealed: bytes | None
     credential_store_id: int | None
+    external_name: str | None
 
 
 def clean_name(given: str) -> str:
@@ -128,8 +136,7 @@ def check_values(scope: str, values: Sequence[Wanted]) -> None:
 def plain(type_: str, wanted: Wanted) -> Plain:
     """What of the value is stored as it is. Raises BadRequest that names the member."""
     members = wanted.members
-    if members.value_type not in (None, type_):
-        raise BadRequest(f"{_at(wanted, 'ValueType')}: expected {type_}, the type of the asset.")
+    check_type(type_, wanted)
     if type_ in TEXTS:
         return Plain(text=_text(wanted))
     if type_ == "Bool":
@@ -153,19 +160,68 @@ def secret_text(type_: str, wanted: Wanted, stored: Stored | None) -> str | None
     """
     if type_ not in CREDENTIALS and type_ != SECRET:
         return None
-    member = "SecretValue" if type_ == SECRET else "CredentialPassword"
-    given = wanted.members.secret if type_ == SECRET else wanted.members.password
-    if given:
-        if len(given) > MAX_SECRET:
-            raise BadRequest(f"{_at(wanted, member)}: has more than {MAX_SECRET} characters.", Code.PARAMETER_INVALID)
+    if given := _given_secret(type_, wanted):
         return given
     if stored is None and type_ == SECRET:
-        raise BadRequest(f"{_at(wanted, member)}: asset secret value cannot be null.", Code.PARAMETER_MISSING)
+        message = f"{member(wanted, 'SecretValue')}: asset secret value cannot be null."
+        raise BadRequest(message, Code.PARAMETER_MISSING)
     if stored is None:
-        raise _missing(wanted, member)
+        raise _missing(wanted, SECRET_MEMBERS[type_])
     if type_ in CREDENTIALS and stored.user_name != _user_name(wanted):
         raise BadRequest("Credential asset cannot have an empty password for a new user", NEW_USER_WITHOUT_PASSWORD)
     return None
+
+
+def external(
+    type_: str, wanted: Wanted, asset_name: str, stored_name: str | None, *, store: str, is_read_only: bool
+) -> tuple[str, str | None]:
+    """Under which name another store keeps the value, and the password or secret to be written there, None for none.
+
+    `stored_name`: where it is now, None when it comes new into the store. What is not named is written under a name of
+    its own, for assets of several folders may have the same. Raises BadRequest that names the member, #1500 for a new
+    user name without its password.
+    """
+    check_type(type_, wanted)
+    given = _given_secret(type_, wanted)
+    user_name = wanted.members.user_name if type_ in CREDENTIALS else None
+    if wanted.external_name is not None and len(wanted.external_name) > MAX_EXTERNAL_NAME:
+        place = member(wanted, "ExternalName")
+        raise BadRequest(f"{place}: has more than {MAX_EXTERNAL_NAME} characters.", Code.PARAMETER_INVALID)
+    if is_read_only:
+        if given or user_name:
+            place = member(wanted, SECRET_MEMBERS[type_] if given else "CredentialUsername")
+            raise BadRequest(f"{place}: the credential store {store} is read only.", Code.PARAMETER_INVALID)
+        return wanted.external_name or asset_name, None
+    name = wanted.external_name or stored_name
+    if given:
+        if type_ in CREDENTIALS:
+            _user_name(wanted)
+        return name or _fresh_name(asset_name), given
+    if name is None:
+        raise _missing(wanted, SECRET_MEMBERS[type_])
+    if user_name:
+        raise BadRequest("Credential asset cannot have an empty password for a new user", NEW_USER_WITHOUT_PASSWORD)
+    return name, None
+
+
+def check_not_external(wanted: Wanted, store: str) -> None:
+    """Raises BadRequest for a name in another store when the value is kept in this one."""
+    if wanted.external_name:
+        place = member(wanted, "ExternalName")
+        raise BadRequest(f"{place}: the credential store {store} has no names of others.", Code.PARAMETER_INVALID)
+
+
+def require_secret(type_: str, wanted: Wanted) -> None:
+    """Raises BadRequest for a value of another type, or without its password or secret."""
+    check_type(type_, wanted)
+    if not _given_secret(type_, wanted):
+        raise _missing(wanted, SECRET_MEMBERS[type_])
+
+
+def check_type(type_: str, wanted: Wanted) -> None:
+    """Raises BadRequest for a value that says another type than its asset's."""
+    if wanted.members.value_type not in (None, type_):
+        raise BadRequest(f"{member(wanted, 'ValueType')}: expected {type_}, the type of the asset.")
 
 
 def choose(values: Iterable[Stored], user_id: int | None, machine_id: int | None) -> Stored | None:
@@ -180,10 +236,18 @@ def check_removal(name: str, *, is_deletable: bool) -> None:
         raise Conflict(f"The asset {name} cannot be deleted: its CanBeDeleted is false.", Code.FORBIDDEN_OPERATION)
 
 
-def check_stays_somewhere(name: str, remaining: Iterable[int]) -> None:
-    """Raises Conflict when no folder would show the asset any more."""
-    if not any(True for _ in remaining):
-        raise Conflict(f"The asset {name} is in no other folder; delete it instead.", LAST_FOLDER)
+def _given_secret(type_: str, wanted: Wanted) -> str | None:
+    """The password or secret of the body, None for a blank one. Raises BadRequest."""
+    given = wanted.members.secret if type_ == SECRET else wanted.members.password
+    if given and len(given) > MAX_SECRET:
+        place = member(wanted, SECRET_MEMBERS[type_])
+        raise BadRequest(f"{place}: has more than {MAX_SECRET} characters.", Code.PARAMETER_INVALID)
+    return given or None
+
+
+def _fresh_name(asset_name: str) -> str:
+    """A name that nothing else in a store has, and that people recognize."""
+    return f"podium-{OUTSIDE_NAMES.sub('-', asset_name).strip('-')[:100]}-{uuid7().hex[-12:]}"
 
 
 def _text(wanted: Wanted) -> str:
@@ -191,7 +255,7 @@ def _text(wanted: Wanted) -> str:
     if text is None:
         raise _missing(wanted, "StringValue")
     if len(text) > MAX_TEXT:
-        raise BadRequest(f"{_at(wanted, 'Value')}: has more than {MAX_TEXT} characters.", Code.PARAMETER_INVALID)
+        raise BadRequest(f"{member(wanted, 'Value')}: has more than {MAX_TEXT} characters.", Code.PARAMETER_INVALID)
     return text
 
 
@@ -202,7 +266,7 @@ def _boolean(wanted: Wanted) -> bool:
         raise _missing(wanted, "BoolValue")
     found = {"true": True, "false": False}.get(wanted.members.value.strip().lower())
     if found is None:
-        raise BadRequest(f"{_at(wanted, 'Value')}: expected true or false.", Code.PARAMETER_INVALID)
+        raise BadRequest(f"{member(wanted, 'Value')}: expected true or false.", Code.PARAMETER_INVALID)
     return found
 
 
@@ -213,7 +277,7 @@ def _integer(wanted: Wanted) -> int:
         raise _missing(wanted, "IntValue")
     text = wanted.members.value.strip()
     if not WHOLE.fullmatch(text) or int(text) not in INT32:
-        raise BadRequest(f"{_at(wanted, 'Value')}: expected a 32-bit whole number.", Code.PARAMETER_INVALID)
+        raise BadRequest(f"{member(wanted, 'Value')}: expected a 32-bit whole number.", Code.PARAMETER_INVALID)
     return int(text)
 
 
@@ -222,14 +286,15 @@ def _user_name(wanted: Wanted) -> str:
     if not name:
         raise _missing(wanted, "CredentialUsername")
     if len(name) > MAX_USER_NAME:
-        member = _at(wanted, "CredentialUsername")
-        raise BadRequest(f"{member}: has more than {MAX_USER_NAME} characters.", Code.PARAMETER_INVALID)
+        place = member(wanted, "CredentialUsername")
+        raise BadRequest(f"{place}: has more than {MAX_USER_NAME} characters.", Code.PARAMETER_INVALID)
     return name
 
 
-def _missing(wanted: Wanted, member: str) -> BadRequest:
-    return BadRequest(f"{_at(wanted, member)} is required.", Code.PARAMETER_MISSING)
+def _missing(wanted: Wanted, name: str) -> BadRequest:
+    return BadRequest(f"{member(wanted, name)} is required.", Code.PARAMETER_MISSING)
 
 
-def _at(wanted: Wanted, member: str) -> str:
-    return f"{wanted.place}.{member}" if wanted.place else member
+def member(wanted: Wanted, name: str) -> str:
+    """The path of a member of the value in the body."""
+    return f"{wanted.place}.{name}" if wanted.place else name

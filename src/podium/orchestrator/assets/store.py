@@ -10,7 +10,8 @@ from asyncpg import Record
 
 from podium.kernel.db import Connection
 from podium.orchestrator import scope
-from podium.orchestrator.assets.rules import Stored
+from podium.orchestrator.assets.rules import NO_ASSET, Stored
+from podium.orchestrator.sharing import Shared
 
 # An asset is seen in every folder that it is linked to, so the folders limit the links.
 SHOWN = f"""{scope.IN_TENANT} AND t.id IN (
@@ -63,13 +64,21 @@ SELECT $1::int, folder_id, $2::bigint, $3::text FROM unnest($4::bigint[]) AS n(f
  (tenant_id, folder_id, asset_id) DO NOTHING
 """
 UNLINK = f"DELETE FROM orchestrator.asset_folders t WHERE {scope.IN_FOLDERS} AND t.asset_id = $3"
-WORKSPACES_AMONG = f"""
-SELECT t.display_name FROM orchestrator.folders t WHERE {scope.FOLDER_ITSELF} AND t.folder_type = 'Personal'
-"""
+SHARED = Shared(
+    entity="Assets",
+    ids_member="AssetIds",
+    missing=NO_ASSET,
+    plural="Assets",
+    to_change=ASSETS_TO_CHANGE,
+    folders_of=FOLDERS_OF,
+    folder_with_name=FOLDER_WITH_NAME,
+    link=LINK,
+    unlink=UNLINK,
+)
 
 VALUES = """
 SELECT t.id, t.user_id, t.machine_id, t.text_value, t.bool_value, t.int_value, t.pairs, t.user_name, t.sealed,
-       t.credential_store_id
+       t.credential_store_id, t.external_name
   FROM orchestrator.asset_values t WHERE t.tenant_id = $1 AND t.asset_id = $2 ORDER BY t.id
 """
 NEXT_VALUE_IDS = """
@@ -77,26 +86,34 @@ SELECT nextval(pg_get_serial_sequence('orchestrator.asset_values', 'id')) AS id 
 """
 ADD_VALUES = """
 INSERT INTO orchestrator.asset_values (tenant_id, id, asset_id, user_id, machine_id, text_value, bool_value, int_value,
-                                       pairs, user_name, sealed, credential_store_id)
+                                       pairs, user_name, sealed, credential_store_id, external_name)
 OVERRIDING SYSTEM VALUE
 SELECT $1::int, n.id, $2::bigint, n.user_id, n.machine_id, n.text_value, n.bool_value, n.int_value, n.pairs::jsonb,
-       n.user_name, n.sealed, n.credential_store_id
+       n.user_name, n.sealed, n.credential_store_id, n.external_name
   FROM unnest($3::bigint[], $4::bigint[], $5::bigint[], $6::text[], $7::boolean[], $8::int[], $9::text[], $10::text[],
-              $11::bytea[], $12::bigint[])
-       AS n(id, user_id, machine_id, text_value, bool_value, int_value, pairs, user_name, sealed, credential_store_id)
+              $11::bytea[], $12::bigint[], $13::text[])
+       AS n(id, user_id, machine_id, text_value, bool_value, int_value, pairs, user_name, sealed, credential_store_id,
+            external_name)
 """
 # What is sealed is left alone: a stored value is not written again under a key that may be about to go.
 CHANGE_VALUES = """
 UPDATE orchestrator.asset_values t
    SET text_value = n.text_value, bool_value = n.bool_value, int_value = n.int_value, pairs = n.pairs::jsonb,
-       user_name = n.user_name, credential_store_id = n.credential_store_id
-  FROM unnest($2::bigint[], $3::text[], $4::boolean[], $5::int[], $6::text[], $7::text[], $8::bigint[])
-       AS n(id, text_value, bool_value, int_value, pairs, user_name, credential_store_id)
+       user_name = n.user_name, credential_store_id = n.credential_store_id, external_name = n.external_name
+  FROM unnest($2::bigint[], $3::text[], $4::boolean[], $5::int[], $6::text[], $7::text[], $8::bigint[], $9::text[])
+       AS n(id, text_value, bool_value, int_value, pairs, user_name, credential_store_id, external_name)
  WHERE t.tenant_id = $1::int AND t.id = n.id
 """
 SEAL_AGAIN = """
 UPDATE orchestrator.asset_values t SET sealed = n.sealed FROM unnest($2::bigint[], $3::bytea[]) AS n(id, sealed)
  WHERE t.tenant_id = $1::int AND t.id = n.id
+"""
+LEAVE_STORE = """
+UPDATE orchestrator.asset_values t
+   SET credential_store_id = CASE a.value_type WHEN 'Secret' THEN $4::bigint ELSE $3::bigint END,
+       external_name = NULL, sealed = NULL, user_name = CASE a.value_type WHEN 'Secret' THEN NULL ELSE '' END
+  FROM orchestrator.assets a
+ WHERE t.tenant_id = $1::int AND t.credential_store_id = $2::bigint AND a.tenant_id = t.tenant_id AND a.id = t.asset_id
 """
 REMOVE_OTHER_VALUES = """
 DELETE FROM orchestrator.asset_values t WHERE t.tenant_id = $1 AND t.asset_id = $2 AND t.id <> ALL($3::bigint[])
@@ -134,28 +151,12 @@ class Row(NamedTuple):
     user_name: str | None
     sealed: bytes | None
     credential_store_id: int | None
-
-
-async def assets_to_change(
-    db: Connection, tenant_id: int, folder_ids: Collection[int], ids: Collection[int]
-) -> list[Record]:
-    """Those of the assets that one of the folders shows, locked."""
-    return await db.fetch(ASSETS_TO_CHANGE, tenant_id, list(folder_ids), list(ids))
+    external_name: str | None
 
 
 async def named(db: Connection, tenant_id: int, folder_id: int, name_key: str) -> Record | None:
     """The folder's asset of that name."""
     return await db.fetchrow(NAMED, tenant_id, [folder_id], name_key)
-
-
-async def folders_of(db: Connection, tenant_id: int, asset_id: int) -> list[Record]:
-    """id, key, display_name and path of the folders that show the asset."""
-    return await db.fetch(FOLDERS_OF, tenant_id, asset_id)
-
-
-async def link(db: Connection, tenant_id: int, asset_id: int, name_key: str, folder_ids: Collection[int]) -> None:
-    """Show the asset in these folders, too."""
-    await db.execute(LINK, tenant_id, asset_id, name_key, list(folder_ids))
 
 
 async def values(db: Connection, tenant_id: int, asset_id: int) -> list[Stored]:
@@ -178,8 +179,8 @@ async def change_values(db: Connection, tenant_id: int, rows: Sequence[Row]) -> 
     """Replace what is plain in values that are there, and what is sealed where that is given."""
     if not rows:
         return
-    ids, _, _, *plain, _, stores = map(list, zip(*rows, strict=True))
-    await db.execute(CHANGE_VALUES, tenant_id, ids, *plain, stores)
+    ids, _, _, *plain, _, stores, names = map(list, zip(*rows, strict=True))
+    await db.execute(CHANGE_VALUES, tenant_id, ids, *plain, stores, names)
     if fresh := [(row.id, row.sealed) for row in rows if row.sealed is not None]:
         await db.execute(SEAL_AGAIN, tenant_id, *map(list, zip(*fresh, strict=True)))
 

@@ -23,14 +23,15 @@ def target(id_: int) -> str:
     return f"export:{id_}"
 
 
-async def request(call: Call, kind: Kind, folder_ids: Sequence[int]) -> int:
+async def request(call: Call, kind: Kind, folder_ids: Sequence[int], *of: int) -> int:
     """Id of a new export of the rows that the request's options select in these folders; only the caller reads it.
 
-    Raises BadRequest for options that the list would refuse, Forbidden for callers that are no user of the tenant.
+    `of` are the ids that the kind's condition names besides the folders. Raises BadRequest for options that the list
+    would refuse, Forbidden for callers that are no user of the tenant.
     """
     if call.actor.user_id is None:
         raise Forbidden("Exports belong to a user; this credential has none.")
-    query = msgspec.json.encode(pages.asked(kind, call.query)).decode()
+    query = msgspec.json.encode(pages.asked(kind, call.query, of)).decode()
     name = f"{kind.type}-{call.now:%Y%m%d-%H%M%S}"
     id_ = await store.add(call.db, call.tenant_id, name, kind.type, query, folder_ids, call.now, call.actor.user_id)
     call.describe("Create", component="Exports", entity_id=id_, name=name)

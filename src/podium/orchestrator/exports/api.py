@@ -11,7 +11,9 @@ from podium.kernel.operation import operation
 from podium.orchestrator.blob_links import BlobLinks
 from podium.orchestrator.exports import actions, store
 from podium.orchestrator.exports.entity import EXPORTS
-from podium.orchestrator.exports.kinds import JOBS_CSV, LOGS_CSV, Kind
+from podium.orchestrator.exports.kinds import AUDIT_CSV, JOBS_CSV, LOGS_CSV, QUEUE_CSV, TEST_AUDIT_CSV, Kind
+from podium.orchestrator.queues import actions as queues
+from podium.orchestrator.queues.rules import NO_QUEUE
 from podium.orchestrator.scope import IN_TENANT
 
 OWN = f"{IN_TENANT} AND t.id = $2::bigint AND t.requested_by = $3::bigint"
@@ -29,6 +31,20 @@ async def export_jobs(call: Call) -> Item:
 async def export_robot_logs(call: Call) -> Item:
     """An export of the log entries that the options select, newest first."""
     return await _requested(call, LOGS_CSV, call.folders_with("Logs.View"))
+
+
+@operation("POST", "/odata/AuditLogs/UiPath.Server.Configuration.OData.Export")
+async def export_audit_logs(call: Call, audited_service: str | None = None) -> Item:
+    """An export of the audit entries that the options select, by id; of `TestAutomation` those on tests only."""
+    return await _requested(call, TEST_AUDIT_CSV if audited_service == "TestAutomation" else AUDIT_CSV, [])
+
+
+@operation("POST", "/odata/QueueDefinitions({key})/UiPathODataSvc.Export")
+async def export_queue(call: Call, key: int) -> Item:
+    """An export of the queue's items that the options select, by id. What an encrypted queue seals is left out."""
+    if not await queues.is_shown(call.db, call.tenant_id, [call.folder_id], key):
+        raise NotFound(NO_QUEUE)
+    return Item(await _own(call, await actions.request(call, QUEUE_CSV, [call.folder_id], key), is_new=True), "Exports")
 
 
 @operation("GET", "/odata/RobotLogs/UiPath.Server.Configuration.OData.Reports")

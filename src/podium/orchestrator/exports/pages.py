@@ -13,7 +13,6 @@ from podium.kernel.db import Connection
 from podium.kernel.odata import Kind as ValueKind
 from podium.kernel.odata import page_statement, parse_options
 from podium.orchestrator.exports.kinds import Kind
-from podium.orchestrator.scope import IN_FOLDERS
 
 PAGE_ROWS = 200  # a log entry may be large, and a page is held in memory
 
@@ -21,11 +20,15 @@ Row = dict[str, Any]
 
 
 class Asked(msgspec.Struct, omit_defaults=True):
-    """The options of a request as they are kept: text that has been read and bound once."""
+    """The options of a request as they are kept: text that has been read and bound once.
+
+    `of` are the ids that the kind's condition names besides the folders.
+    """
 
     filter: str | None = None
     top: int | None = None
     skip: int = 0
+    of: list[int] = []
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,12 @@ class Source:
     now: datetime
 
 
-def asked(kind: Kind, query: Mapping[str, str]) -> Asked:
+def asked(kind: Kind, query: Mapping[str, str], of: Sequence[int] = ()) -> Asked:
     """The options to keep. Raises BadRequest for every option that the list would refuse; the order is the kind's own."""
     options = parse_options(query)
-    page_statement(kind.entity, options, IN_FOLDERS, [0, []])
+    page_statement(kind.entity, options, kind.where, [0, [], *of])
     given = {name.strip().lower(): value for name, value in query.items()}
-    return Asked(given.get("$filter", "").strip() or None, options.top, options.skip)
+    return Asked(given.get("$filter", "").strip() or None, options.top, options.skip, list(of))
 
 
 async def read(db: Connection, source: Source, after: Sequence[Any] | None, at_most: int) -> list[Row]:
@@ -54,8 +57,8 @@ async def read(db: Connection, source: Source, after: Sequence[Any] | None, at_m
     if source.asked.filter:
         raw["$filter"] = source.asked.filter
     options = parse_options(raw)
-    args: list[object] = [source.tenant_id, list(source.folder_ids)]
-    where = IN_FOLDERS
+    args: list[object] = [source.tenant_id, list(source.folder_ids), *source.asked.of]
+    where = kind.where
     if after is None:
         options = replace(options, skip=source.asked.skip)
     else:

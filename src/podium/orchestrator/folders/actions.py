@@ -8,7 +8,7 @@ from uuid import UUID
 
 from podium.kernel.call import Call
 from podium.kernel.db import Connection
-from podium.kernel.errors import Conflict
+from podium.kernel.errors import BadRequest, Code, Conflict
 from podium.kernel.ids import uuid7
 from podium.orchestrator import scope
 from podium.orchestrator.access import actions as access_actions
@@ -103,6 +103,45 @@ def seen(call: Call) -> tuple[str, list[object]]:
         return store.SEEN_BY_TENANT_RIGHT, [call.tenant_id, list(call.reach.folders)]
     held = [folder.id for folder in call.reach.folders.values() if "SubFolders.View" in folder.permissions]
     return scope.FOLDER_ITSELF, [call.tenant_id, held]
+
+
+async def lock_tree(call: Call) -> None:
+    """Be the only one to change the shape of the tenant's tree until the call ends."""
+    await store.lock_tree(call.db, call.tenant_id)
+
+
+async def settle(call: Call, made: NewFolder, *, is_root: bool) -> None:
+    """What every folder has that a client made: a root folder its creator as Folder Administrator (decision 31)."""
+    if is_root and call.actor.user_id is not None:
+        administrator = [access_rules.FOLDER_ADMINISTRATOR]
+        await access_actions.join_folder(call.db, call.tenant_id, made.id, call.actor.user_id, administrator, call.now)
+    await tell_access_changed(call)
+    call.describe("Create", component="Folders", entity_id=made.id, name=made.path)
+
+
+async def rename(call: Call, place: rules.Place, name: str) -> None:
+    """Give the folder this name, and the paths below it with it. The caller holds the tree. Raises Conflict."""
+    if name == place.display_name:
+        return
+    await check_name_is_free(call.db, call.tenant_id, place.parent_id, name, apart_from=place.id)
+    above = place.path.removesuffix(place.display_name)
+    new = rules.Moved(place.parent_id, place.ancestor_ids, above + name)
+    await store.place_subtree(call.db, call.tenant_id, place, new, name)
+    await tell_access_changed(call)
+
+
+async def remove(call: Call, place: rules.Place) -> None:
+    """The folder and its empty subfolders; members and machines leave with it, content keeps it (400 #1012).
+
+    The caller holds the tree.
+    """
+    ids = await store.subtree(call.db, call.tenant_id, place.id)
+    if held := await store.content(call.db, call.tenant_id, ids):
+        named = ", ".join(f"{each.amount} {each.name}" for each in held)
+        raise BadRequest(f"The folder {place.path} is not empty: {named}.", Code.HAS_DEPENDENT_ITEMS)
+    await call.db.execute(store.DELETE_SUBTREE, call.tenant_id, ids)
+    await tell_access_changed(call)
+    call.describe("Delete", component="Folders", entity_id=place.id, name=place.path)
 
 
 async def convert_workspace(call: Call, workspace_id: int, name: str, owner_id: int) -> None:

@@ -14,8 +14,7 @@ from podium.kernel.odata import Options, fetch_one, fetch_page, parse_options
 from podium.kernel.operation import operation
 from podium.kernel.validation import require_members
 from podium.orchestrator import scope
-from podium.orchestrator.access import actions as access
-from podium.orchestrator.access import rules as access_rules
+from podium.orchestrator.access.granting import check_may_move
 from podium.orchestrator.folders import actions, rules, store
 from podium.orchestrator.folders.entity import FOLDERS
 from podium.orchestrator.packages import actions as packages
@@ -47,7 +46,7 @@ async def create_folder(call: Call, body: wire.FolderDto) -> Item:
     require_members(body)
     name = rules.clean_name(given(body.display_name, ""))
     rules.check_model(given(body.folder_type, "Standard"), given(body.permission_model, "FineGrained"))
-    await store.lock_tree(call.db, call.tenant_id)
+    await actions.lock_tree(call)
     parent = await _parent_named(call, body)
     if parent is None and "Units.Create" not in call.reach.permissions:
         raise Forbidden("You are not authorized!")
@@ -65,11 +64,7 @@ async def create_folder(call: Call, body: wire.FolderDto) -> Item:
     )
     if feed_type == rules.HOLDS_PACKAGES:
         await packages.make_feed(call.db, call.tenant_id, name, call.now, folder_id=made.id)
-    if parent is None and call.actor.user_id is not None:
-        administrator = [access_rules.FOLDER_ADMINISTRATOR]
-        await access.join_folder(call.db, call.tenant_id, made.id, call.actor.user_id, administrator, call.now)
-    await actions.tell_access_changed(call)
-    call.describe("Create", component="Folders", entity_id=made.id, name=made.path)
+    await actions.settle(call, made, is_root=parent is None)
     return await _item(call, made.id)
 
 
@@ -78,10 +73,10 @@ async def replace_folder(call: Call, key: int, body: wire.FolderDto) -> Item:
     """New name and description; where the folder stands and which feed it uses are not changed here."""
     require_members(body)
     name = rules.clean_name(given(body.display_name, ""))
-    await store.lock_tree(call.db, call.tenant_id)
+    await actions.lock_tree(call)
     place = await actions.place_for(call, key, "Edit")
     _refuse_other_place(place, body)
-    await _rename(call, place, name)
+    await actions.rename(call, place, name)
     await call.db.execute(
         store.DESCRIBE, call.tenant_id, place.id, rules.clean_description(given(body.description, None))
     )
@@ -94,10 +89,10 @@ async def patch_folder(
     call: Call, body: wire.FolderUpdateNameDescriptionRequest, key: str | None = None
 ) -> msgspec.Raw:
     """Changes what is given; a null name is not given, a null description is emptied."""
-    await store.lock_tree(call.db, call.tenant_id)
+    await actions.lock_tree(call)
     place = await actions.place_of_key_for(call, _key(key), "Edit")
     if body.name is not UNSET and body.name is not None:
-        await _rename(call, place, rules.clean_name(body.name))
+        await actions.rename(call, place, rules.clean_name(body.name))
     if body.description is not UNSET:
         await call.db.execute(store.DESCRIBE, call.tenant_id, place.id, rules.clean_description(body.description))
     call.describe("Update", component="Folders", entity_id=place.id, name=place.path)
@@ -107,7 +102,7 @@ async def patch_folder(
 @operation("PUT", "/odata/Folders({folderId})/UiPath.Server.Configuration.OData.MoveFolder")
 async def move_folder(call: Call, folder_id: int, target_parent_id: int | None = None) -> None:
     """To another parent with everything below it, or to the top when no target is named."""
-    await store.lock_tree(call.db, call.tenant_id)
+    await actions.lock_tree(call)
     moved, target = await places_of_move(call, folder_id, target_parent_id)
     rules.check_move(moved, target, await store.height(call.db, call.tenant_id, moved))
     if moved.parent_id != (target.id if target else None):
@@ -115,6 +110,8 @@ async def move_folder(call: Call, folder_id: int, target_parent_id: int | None =
         await actions.check_name_is_free(
             call.db, call.tenant_id, target.id if target else None, name, apart_from=moved.id
         )
+        if target is not None:
+            await check_may_move(call, moved.id, set(target.ancestor_ids) - set(moved.ancestor_ids))
         await _check_packages_stay(call, moved, target)
         new = rules.place_after_move(moved, target, name)
         await store.place_subtree(call.db, call.tenant_id, moved, new, name)
@@ -124,14 +121,14 @@ async def move_folder(call: Call, folder_id: int, target_parent_id: int | None =
 
 @operation("DELETE", "/odata/Folders({key})")
 async def delete_folder(call: Call, key: int) -> None:
-    await store.lock_tree(call.db, call.tenant_id)
-    await _delete(call, await actions.place_for(call, key, "Delete"))
+    await actions.lock_tree(call)
+    await actions.remove(call, await actions.place_for(call, key, "Delete"))
 
 
 @operation("DELETE", "/api/Folders/DeleteByKey")
 async def delete_folder_by_key(call: Call, key: str | None = None) -> None:
-    await store.lock_tree(call.db, call.tenant_id)
-    await _delete(call, await actions.place_of_key_for(call, _key(key), "Delete"))
+    await actions.lock_tree(call)
+    await actions.remove(call, await actions.place_of_key_for(call, _key(key), "Delete"))
 
 
 @operation("GET", "/odata/Folders/UiPath.Server.Configuration.OData.GetEntitiesSummary(folderId={folderId})")
@@ -193,17 +190,6 @@ def _refuse_other_place(place: rules.Place, body: wire.FolderDto) -> None:
         raise BadRequest("FeedType: the feed of a folder cannot change.", Code.FEED_TYPE_CANNOT_CHANGE)
 
 
-async def _rename(call: Call, place: rules.Place, name: str) -> None:
-    """Give the folder this name, and the paths below it with it."""
-    if name == place.display_name:
-        return
-    await actions.check_name_is_free(call.db, call.tenant_id, place.parent_id, name, apart_from=place.id)
-    above = place.path.removesuffix(place.display_name)
-    new = rules.Moved(place.parent_id, place.ancestor_ids, above + name)
-    await store.place_subtree(call.db, call.tenant_id, place, new, name)
-    await actions.tell_access_changed(call)
-
-
 async def _check_packages_stay(call: Call, moved: rules.Place, target: rules.Place | None) -> None:
     """Refuse (409 #2802) to take processes away from the feed that their packages are in."""
     above = [*moved.ancestor_ids, *(target.ancestor_ids if target else ())]
@@ -217,17 +203,6 @@ async def _check_packages_stay(call: Call, moved: rules.Place, target: rules.Pla
             "The folder's processes use packages of another feed than the target's.",
             Code.INCOMPATIBLE_FOLDER_PROPERTIES,
         )
-
-
-async def _delete(call: Call, place: rules.Place) -> None:
-    """The folder and its empty subfolders; members and machines leave with it, content keeps it (400 #1012)."""
-    ids = await store.subtree(call.db, call.tenant_id, place.id)
-    if held := await store.content(call.db, call.tenant_id, ids):
-        named = ", ".join(f"{each.amount} {each.name}" for each in held)
-        raise BadRequest(f"The folder {place.path} is not empty: {named}.", Code.HAS_DEPENDENT_ITEMS)
-    await call.db.execute(store.DELETE_SUBTREE, call.tenant_id, ids)
-    await actions.tell_access_changed(call)
-    call.describe("Delete", component="Folders", entity_id=place.id, name=place.path)
 
 
 def _key(text: str | None) -> UUID:

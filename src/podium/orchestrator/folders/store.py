@@ -77,6 +77,10 @@ SELECT c.category, c.type, c.name, c.amount FROM (
    WHERE {scope.IN_FOLDERS}
   UNION ALL
   SELECT 4, 'Resources', 'Asset', 'Assets', count(*) FROM orchestrator.asset_folders t WHERE {scope.IN_FOLDERS}
+  UNION ALL
+  SELECT 5, 'Resources', 'Queue', 'Queues', count(*) FROM orchestrator.queue_folders t WHERE {scope.IN_FOLDERS}
+  UNION ALL
+  SELECT 6, 'Resources', 'Bucket', 'Buckets', count(*) FROM orchestrator.bucket_folders t WHERE {scope.IN_FOLDERS}
 ) c WHERE c.amount > 0 ORDER BY c.position
 """
 UNFINISHED_JOBS = f"""

@@ -87,7 +87,7 @@ def starter(call: Call) -> actions.Starter:
     """On whose behalf the call starts jobs: the caller, and the job that it runs in."""
     parent = call.headers.get("x-uipath-jobkey", "")
     try:
-        parent_key = UUID(parent) if parent else None
+        parent_key = call.actor.job_key or (UUID(parent) if parent else None)
     except ValueError:
         parent_key = None
     return actions.Starter(

@@ -31,7 +31,7 @@ async def _keep(call: Call) -> None:
     who = actions.Logger(
         call.tenant_id,
         _folders(call),
-        every_job=call.actor.kind in ("robot", "machine"),
+        every_job=call.actor.kind in ("robot", "machine") and call.actor.job_key is None,
         machine_id=call.actor.machine_id,
         folder_id=call.folder.id if call.folder else None,
     )

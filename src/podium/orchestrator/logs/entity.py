@@ -12,7 +12,7 @@ ROBOT_LOGS = Entity(
         "Level": Property("{t}.level", Kind.ENUM, enum=LEVELS, by_number=True),
         "WindowsIdentity": Property("{t}.windows_identity"),
         "ProcessName": Property("{t}.process_name"),
-        "TimeStamp": Property("{t}.logged_at", Kind.DATETIME),
+        "TimeStamp": Property("{t}.logged_at", Kind.DATETIME, nullable=False),
         "Message": Property("{t}.message"),
         "JobKey": Property("{t}.job_key", Kind.GUID),
         "RawMessage": Property("{t}.raw_message"),

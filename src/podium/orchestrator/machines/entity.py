@@ -28,7 +28,7 @@ NO_UPDATE_INFO = """json_build_object('updateStatus', 'None', 'reason', NULL, 't
 _LICENSE_KEY = "CASE WHEN {t}.scope <> 'PersonalWorkspace' THEN {t}.license_key END"
 _PROPERTIES = {
     "LicenseKey": Property("NULL::text", filterable=False, sortable=False),
-    "Name": Property("{t}.name"),
+    "Name": Property("{t}.name", nullable=False),
     "Description": Property("{t}.description"),
     "Type": Property("{t}.type", Kind.ENUM, enum=rules.TYPES),
     "Scope": Property("{t}.scope", Kind.ENUM, enum=rules.SCOPES),

@@ -17,6 +17,7 @@ from podium.orchestrator.packages import actions as packages
 from podium.orchestrator.packages.actions import PackageVersion
 from podium.orchestrator.processes import actions, events, rules, store
 from podium.orchestrator.processes.entity import RELEASES
+from podium.orchestrator.queues import actions as queues
 from podium.orchestrator.scope import IN_FOLDERS
 
 NO_FEED = UUID(int=0)  # what clients send back of a process without a feed
@@ -150,6 +151,7 @@ async def _delete(call: Call, row: asyncpg.Record) -> None:
     unfinished = await call.db.fetchval(store.UNFINISHED_JOBS, call.tenant_id, row["id"])
     if unfinished:
         raise Conflict(f"The process {row['name']} has {unfinished} unfinished jobs.", Code.HAS_RUNNING_JOBS)
+    await queues.check_process_is_free(call.db, call.tenant_id, row["id"], row["name"])
     await call.db.execute(store.DELETE, call.tenant_id, row["id"])
     call.emit("process.deleted", events.releases(row), folder_id=row["folder_id"])
     call.describe("Delete", component="Processes", entity_id=row["id"], name=row["name"])

@@ -46,7 +46,7 @@ RELEASES = Entity(
         "IsLatestVersion": Property(IS_LATEST, Kind.BOOL),
         "IsProcessDeleted": Property("({t}_p.id IS NULL)", Kind.BOOL),
         "Description": Property("{t}.description"),
-        "Name": Property("{t}.name"),
+        "Name": Property("{t}.name", nullable=False),
         "EnvironmentId": Property("{t}.environment_id", Kind.INT),
         "EnvironmentName": Property("NULL::text"),
         "EntryPointId": Property("{t}.entry_point_id", Kind.INT),

@@ -13,7 +13,7 @@ _PROPERTIES = {
     "LicenseKey": Property("NULL::text", filterable=False, sortable=False),
     "MachineName": Property("{t}_machine.name"),
     "MachineId": Property("{t}.machine_id", Kind.INT),
-    "Name": Property("{t}.name"),
+    "Name": Property("{t}.name", nullable=False),
     "Username": Property("{t}.user_name"),
     "ExternalName": Property("{t}.external_name"),
     "Description": Property("{t}.description"),

@@ -13,7 +13,20 @@ from podium.orchestrator import scope
 
 ROBOT_OF_USER = """
 SELECT t.id, t.key, t.name FROM orchestrator.robots t
- WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.hosting_type = 'Floating' ORDER BY t.id LIMIT 1
+ WHERE t.tenant_id = $1 AND t.user_id = $2 AND t.hosting_type = 'Floating' AND t.type <> 'Unattended'
+ ORDER BY t.id LIMIT 1
+"""
+# $3: the robot for unattended jobs, else the one at the user's desk.
+ACCOUNT_OF_USER = """
+SELECT t.id FROM orchestrator.robots t
+ WHERE t.tenant_id = $1 AND t.user_id = $2 AND (t.type = 'Unattended') = $3::boolean ORDER BY t.id LIMIT 1
+"""
+SEAL = "UPDATE orchestrator.robots t SET sealed = $3 WHERE t.tenant_id = $1 AND t.id = $2"
+HAS_PASSWORD = "SELECT t.sealed IS NOT NULL FROM orchestrator.robots t WHERE t.tenant_id = $1 AND t.id = $2"  # noqa: S105
+BUSY_USERS = """
+SELECT DISTINCT r.user_id FROM orchestrator.robots r
+  JOIN orchestrator.jobs t ON t.tenant_id = r.tenant_id AND t.robot_id = r.id
+ WHERE t.tenant_id = $1 AND r.user_id = ANY($2::bigint[]) AND t.session_id IS NOT NULL AND t.state IN (0, 1, 2, 3, 8)
 """
 ROBOT_OF_MACHINE = """
 SELECT t.id, t.key, t.name FROM orchestrator.robots t
@@ -105,6 +118,10 @@ UPDATE orchestrator.robots t SET hosting_type = 'Floating', machine_id = NULL, u
  WHERE t.tenant_id = $1 AND t.id = $2
 """
 REMOVE = "DELETE FROM orchestrator.robots t WHERE t.tenant_id = $1 AND t.id = ANY($2::bigint[])"
+LEAVE_CREDENTIAL_STORE = """
+UPDATE orchestrator.robots t SET credential_store_id = $3, external_name = NULL
+ WHERE t.tenant_id = $1 AND t.credential_store_id = $2
+"""
 
 
 async def robots_to_change(db: Connection, tenant_id: int, ids: Sequence[int]) -> list[Record]:

@@ -166,7 +166,7 @@ async def next_commands(call: Call, body: wire.NextCommandsRequest | None = None
     seconds = min(max(float(given(request.wait_seconds, 0)), 0.0), MAX_WAIT_S)
     found = await service.wait_for_commands(call, live, seconds, running, None if free is None else max(free, 0))
     call.port(Presence).beat(live, call.services.clock())
-    return _reply(found) if found else _NOTHING_TO_DO
+    return _reply(await service.with_tokens(call, found)) if found else _NOTHING_TO_DO
 
 
 class LeaseLost(ApiError):

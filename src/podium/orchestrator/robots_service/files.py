@@ -53,7 +53,7 @@ async def _job(call: Call, key: UUID) -> asyncpg.Record:
     if call.actor.machine_id is None and call.actor.kind != "robot":
         raise Unauthenticated("The machine key is missing.", Code.INVALID_MACHINE_KEY)
     row = await call.db.fetchrow(store.JOB_FILES, call.tenant_id, key)
-    if row is None or row["folder_id"] not in call.reach.folders:
+    if row is None or row["folder_id"] not in call.reach.folders or call.actor.job_key not in (None, key):
         raise NotFound(NO_SUCH_JOB)
     return row
 
@@ -131,7 +131,7 @@ async def _read_suspension(call: Call, written: list[Stored]) -> wire.SuspendJob
 @operation("GET", "/api/RobotsService/GetPersistentJob")
 async def get_persistent_job(call: Call, persistence_id: UUID, resume_version: int | None = None) -> FileReply:
     """The state that a job saved when it suspended itself."""
-    if call.actor.machine_id is None:
+    if call.actor.machine_id is None or call.actor.job_key is not None:
         raise Unauthenticated("The machine key is missing.", Code.INVALID_MACHINE_KEY)
     blob = await call.db.fetchval(store.SNAPSHOT, call.tenant_id, persistence_id, resume_version)
     if blob is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,7 @@ from podium.kernel.errors import Code, Conflict, Unauthenticated
 from podium.kernel.ids import uuid7
 from podium.orchestrator.access.resolver import AccessResolver
 from podium.orchestrator.jobs import hand_out
+from podium.orchestrator.ports import JobTokens
 from podium.orchestrator.presence import LiveSession, Presence
 from podium.orchestrator.robots import actions as robots
 from podium.orchestrator.robots_service import rules, store
@@ -26,7 +27,7 @@ TELL_AGAIN_AFTER = timedelta(seconds=5)
 
 async def session_of(call: Call, said_user: str | None, *, is_restart: bool = False) -> LiveSession:
     """The session of the calling host: from memory, else opened in the database."""
-    if call.actor.machine_id is None:
+    if call.actor.machine_id is None or call.actor.job_key is not None:  # a job does not speak for its machine
         raise Unauthenticated("The machine key is missing.", Code.INVALID_MACHINE_KEY)
     host = rules.host_name(call.headers)
     user = rules.service_user(call.headers, said_user)
@@ -183,6 +184,32 @@ def _news(
     if len(live.told) > 1000:
         live.told = {said: at for said, at in live.told.items() if now - at < TELL_AGAIN_AFTER}
     return news
+
+
+async def with_tokens(call: Call, told: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The commands as they are told: a start has the token of its job, made now and kept nowhere.
+
+    The loop has its turn between two signatures, for an agent may be told of hundreds of jobs at once.
+    """
+    tokens, found = call.port(JobTokens), []
+    for command in told:
+        body = command["data"]
+        if body["type"] == "StartProcess" and call.organization_id is not None and call.tenant_key is not None:
+            token = tokens.issue_job_token(
+                call.organization_id,
+                command["robotName"],
+                call.services.clock(),
+                tenant_key=call.tenant_key,
+                folder_key=UUID(body["folderKey"]),
+                job_key=UUID(body["jobKey"]),
+                lease_epoch=body["leaseEpoch"],
+                robot_key=UUID(command["robotKey"]),
+            )
+            found.append({**command, "data": {**body, "accessToken": token}})
+            await asyncio.sleep(0)
+        else:
+            found.append(command)
+    return found
 
 
 async def robot_details(call: Call, live: LiveSession, robot: robots.RobotRef) -> dict[str, Any]:

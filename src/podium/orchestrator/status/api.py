@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
-
 from podium import wire
 from podium.kernel.call import Call
 from podium.kernel.errors import BadRequest, Code
 from podium.kernel.operation import operation
+from podium.kernel.version import own_version
 from podium.orchestrator.status import reachability, rules
 
 DEPLOYMENT = "ServiceFabric"  # clients take any other word for the vendor's cloud and ask for scopes of its services
@@ -34,11 +33,3 @@ async def verify_host_availability(_: Call, url: str | None = None) -> wire.Host
     return wire.HostAvailabilityDto(
         can_connect=found.can_connect, has_bad_ssl=found.has_bad_ssl, connection_error=found.error
     )
-
-
-def own_version() -> str:
-    """The version of the installed package; a checkout that is not installed has none."""
-    try:
-        return version("podium")
-    except PackageNotFoundError:
-        return "0.0.0"

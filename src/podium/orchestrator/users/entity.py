@@ -19,9 +19,13 @@ ATTENDED_ROBOT = """(SELECT json_build_object('UserName', r.user_name, 'RobotId'
    'ExecutionSettings', r.execution_settings)
   FROM orchestrator.robots r WHERE r.tenant_id = {t}.tenant_id AND r.user_id = {t}.id AND r.type <> 'Unattended'
  ORDER BY r.id LIMIT 1)"""
-UNATTENDED_ROBOT = """(SELECT json_build_object('UserName', r.user_name, 'Password', NULL,
-   'CredentialType', r.credential_type, 'LimitConcurrentExecution', r.is_one_at_a_time,
-   'ExecutionSettings', r.execution_settings, 'RobotId', r.id)
+# The mask stands for a password that is kept; written back it changes nothing.
+UNATTENDED_ROBOT = """(SELECT json_build_object('UserName', r.user_name,
+   'Password', CASE WHEN r.sealed IS NOT NULL THEN '*****' END, 'CredentialType', r.credential_type,
+   'CredentialStoreId', r.credential_store_id, 'CredentialExternalName', r.external_name,
+   'LimitConcurrentExecution', r.is_one_at_a_time, 'ExecutionSettings', r.execution_settings, 'RobotId', r.id,
+   'MachineMappingsCount', (SELECT count(*) FROM orchestrator.machine_robots m
+                             WHERE m.tenant_id = r.tenant_id AND m.robot_id = r.id))
   FROM orchestrator.robots r WHERE r.tenant_id = {t}.tenant_id AND r.user_id = {t}.id AND r.type = 'Unattended'
  ORDER BY r.id LIMIT 1)"""
 
@@ -61,7 +65,7 @@ UNITS_OF_USER = """{n}.tenant_id = {t}.tenant_id AND {n}.id IN (SELECT m.folder_
 _PROPERTIES = {
     "Name": Property("{t}.name"),
     "Surname": Property("{t}.surname"),
-    "UserName": Property("{t}.user_name"),
+    "UserName": Property("{t}.user_name", nullable=False),
     "Domain": Property("CASE WHEN {t}.directory_id IS NULL THEN NULL ELSE 'autogen' END"),
     "DirectoryIdentifier": Property("{t}.directory_id::text"),
     "FullName": Property("nullif(concat_ws(' ', {t}.name, {t}.surname), '')"),
@@ -72,6 +76,7 @@ _PROPERTIES = {
     "CreationTime": Property("{t}.created_at", Kind.DATETIME),
     "LastModificationTime": Property("{t}.updated_at", Kind.DATETIME),
     "CreatorUserId": Property("{t}.created_by", Kind.INT),
+    "LastModifierUserId": Property("{t}.updated_by", Kind.INT),
     "AuthenticationSource": Property("NULL::text", filterable=False, sortable=False),
     "IsExternalLicensed": Property("false", Kind.BOOL),
     "RolesList": Property(ROLES_LIST, Kind.JSON),
@@ -89,7 +94,9 @@ _PROPERTIES = {
     "MayHaveUnattendedSession": Property("{t}.may_have_unattended_session", Kind.BOOL),
     "MayHavePersonalWorkspace": Property("{t}.may_have_personal_workspace", Kind.BOOL),
     "RestrictToPersonalWorkspace": Property("{t}.restrict_to_workspace", Kind.BOOL),
-    "UpdatePolicy": Property("""json_build_object('Type', 'None', 'SpecificVersion', NULL)""", Kind.JSON),
+    "UpdatePolicy": Property(
+        "json_build_object('Type', {t}.update_policy, 'SpecificVersion', {t}.update_version)", Kind.JSON
+    ),
     "HasOnlyInheritedPrivileges": Property(f"(NOT {HAS_ROLES})", Kind.BOOL),
     "ExplicitMayHaveUserSession": Property("{t}.may_have_user_session", Kind.BOOL),
     "ExplicitMayHaveRobotSession": Property("{t}.may_have_robot_session", Kind.BOOL),

@@ -36,6 +36,18 @@ REFUSALS = {
     403: "The caller lacks the permission.",
     404: "Nothing of that name that the caller may see.",
     409: "The present state does not allow it.",
+    503: "The server cannot answer now; Retry-After says when to try again.",
+}
+REFUSALS_OF_BODIES = {
+    413: "The body is over its limit.",
+    415: "The body is of a kind that the operation does not read.",
+}
+REFUSALS_OF_KEYS = {422: "The Idempotency-Key came before with another request."}
+# Good answers beside the one of the contract.
+FURTHER: Mapping[str, Json] = {
+    "JobTriggers_DeliverPayloadByInboxid": {"208": {"description": "There is a payload already."}},
+    "Processes_UploadPackage": {"207": {"description": "Some of the packages were refused; the body names them."}},
+    "Queues_StartTransaction": {"204": {"description": "No item is waiting."}},
 }
 
 
@@ -50,7 +62,7 @@ def document(contract: Contract, operations: Iterable[Operation]) -> bytes:
 
 @lru_cache(maxsize=4)
 def _document(rows: tuple[Row, ...]) -> bytes:
-    models = _models(resource("contract"))
+    known = models(resource("contract"))
     paths: dict[str, Json] = {}
     for row in rows:
         paths.setdefault(row.path, {})[row.method.lower()] = _operation(row)
@@ -63,7 +75,7 @@ def _document(rows: tuple[Row, ...]) -> bytes:
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
-            "schemas": {ERROR: ERROR_SCHEMA} | reached(rows, models, _model),
+            "schemas": {ERROR: ERROR_SCHEMA} | reached(rows, known, _model),
         },
     }
     return msgspec.json.encode(made)
@@ -86,7 +98,7 @@ def _operation(row: Row) -> Json:
                 "schema": SCALARS["integer"],
             }
         )
-    if row.body_model:
+    if row.body_model or row.consumes:
         made["requestBody"] = _body(row)
     if row.permissions or row.scopes:
         scopes = f" OAuth scopes: {', '.join(sorted(row.scopes))}." if row.scopes else ""
@@ -102,7 +114,7 @@ def _body(row: Row) -> Json:
     kind = JSON_TYPE if row.consumes in ("", "odata-json") else row.consumes
     schema: Json = {"type": "object"}
     if row.body_model != "form":
-        schema = schema_of(row.body_model)
+        schema = schema_of(row.body_model or "file")
     elif kind == "multipart/form-data":
         schema = {"type": "object", "additionalProperties": {"type": "string", "format": "binary"}}
     return {"content": {kind: {"schema": schema}}, "required": True}
@@ -113,15 +125,23 @@ def _responses(row: Row) -> Json:
     if row.response_model and row.success != 204:
         good["content"] = {row.produces or JSON_TYPE: {"schema": schema_of(row.response_model)}}
     error = {JSON_TYPE: {"schema": {"$ref": f"#/components/schemas/{ERROR}"}}}
-    refusals = {str(status): {"description": text, "content": error} for status, text in REFUSALS.items()}
-    return {str(row.success): good} | refusals
+    refusals = dict(REFUSALS)
+    if row.body_model or row.consumes:
+        refusals |= REFUSALS_OF_BODIES
+    if row.method == "POST":
+        refusals |= REFUSALS_OF_KEYS
+    told = {str(status): {"description": text, "content": error} for status, text in sorted(refusals.items())}
+    return {str(row.success): good} | FURTHER.get(row.id, {}) | told
 
 
 def _model(fields: Mapping[str, Mapping[str, Any]]) -> Json:
     properties: Json = {}
     for name, facts in fields.items():
         schema = schema_of(facts["type"], facts)
-        if "$ref" not in schema:  # nothing may stand beside a reference
+        if "$ref" in schema:  # nothing may stand beside a reference
+            if not facts["required"]:
+                schema = {"allOf": [schema], "nullable": True}
+        else:
             if facts.get("readOnly"):
                 schema["readOnly"] = True
             if not facts["required"]:
@@ -134,20 +154,20 @@ def _model(fields: Mapping[str, Mapping[str, Any]]) -> Json:
     return made | {"required": required} if required else made
 
 
-def _models(folder: Path) -> dict[str, Json]:
+def models(folder: Path) -> dict[str, Json]:
     """Model -> member -> facts: the published models with the additions and the corrections."""
-    models: dict[str, Json] = {}
+    found: dict[str, Json] = {}
     for file in ("models.json", "models_extra.json"):
         for name, model in json.loads((folder / file).read_text(encoding="utf-8")).items():
-            models.setdefault(name, {}).update(model["fields"])
+            found.setdefault(name, {}).update(model["fields"])
     corrections = tomllib.loads((folder / "corrections.toml").read_text(encoding="utf-8"))
     for change in corrections.get("member", ()):
-        facts: Json = models[change["model"]][change["member"]]
+        facts: Json = found[change["model"]][change["member"]]
         dropped = (*change.get("drop", ()), *(("enum",) if change.get("open") else ()))
         for name in dropped:
             facts.pop(name, None)
         facts.update(change.get("set", {}))
     for change in corrections.get("spelling", ()):
         for name in change["models"]:
-            models[name] = {member[0].upper() + member[1:]: facts for member, facts in models[name].items()}
-    return models
+            found[name] = {member[0].upper() + member[1:]: facts for member, facts in found[name].items()}
+    return found

@@ -23,6 +23,7 @@ SCALARS: Mapping[str, Json] = {
     "object": {"type": "object"},
 }
 WRAPPED = re.compile(r"(array|map|Paged)<(?:string,)?(.*)>")
+LITERAL = re.compile(r"^/(.*)/$", re.DOTALL)  # a pattern as scripts write it: some are published so
 
 
 def schema_of(kind: str, facts: Mapping[str, Any] | None = None) -> Json:
@@ -37,12 +38,15 @@ def schema_of(kind: str, facts: Mapping[str, Any] | None = None) -> Json:
         made["format"] = facts["format"]
     if facts.get("enum"):
         made["enum"] = list(facts["enum"])
-    return made | {limit: facts[limit] for limit in LIMITS if limit in facts}
+    made |= {limit: facts[limit] for limit in LIMITS if limit in facts}
+    if "pattern" in made:
+        made["pattern"] = LITERAL.sub(r"\1", made["pattern"])
+    return made
 
 
 def _wrapped(wrapping: str, inner: Json) -> Json:
-    if wrapping == "map":
-        return {"type": "object", "additionalProperties": inner}
+    if wrapping == "map":  # of objects: published so where members are of any kind
+        return {"type": "object", "additionalProperties": {} if inner == SCALARS["object"] else inner}
     items = {"type": "array", "items": inner}
     if wrapping == "array":
         return items

@@ -140,13 +140,24 @@ async def _remove(call: Call, place: tree_rules.Place, user_id: int) -> None:
         raise Conflict("A personal workspace keeps its owner.", Code.CANNOT_UNASSIGN_INHERITED)
     removed = await call.db.fetchval(store.REMOVE_MEMBER, call.tenant_id, [place.id], user_id)
     if removed is None:
-        above = await store.assignments(call.db, call.tenant_id, place.ancestor_ids)
-        above += await store.tenant_wide(call.db, call.tenant_id, access_rules.ADMINISTRATOR.casefold())
-        if any(each.user_id == user_id for each in above):
-            raise Conflict("The access is inherited; it ends where it is assigned.", Code.CANNOT_UNASSIGN_INHERITED)
+        await _refuse_inherited(call, place, user_id)
         raise NotFound("The user is not assigned to the folder.")
     await actions.tell_access_changed(call)
     call.describe("Unassign", component="Folders", entity_id=place.id, name=place.path)
+
+
+async def _refuse_inherited(call: Call, place: tree_rules.Place, user_id: int) -> None:
+    """Raises Conflict with the place where the access that a user has here would have to end."""
+    above = await store.assignments(call.db, call.tenant_id, place.ancestor_ids)
+    found = sorted({each.folder_id for each in above if each.user_id == user_id and each.folder_id is not None})
+    if found:
+        sources = await store.sources(call.db, call.tenant_id, found)
+        paths = " and ".join(sources[id_].path for id_ in found)
+        raise Conflict(f"The access is inherited from {paths}; it ends there.", Code.CANNOT_UNASSIGN_INHERITED)
+    masters = await store.tenant_wide(call.db, call.tenant_id, access_rules.ADMINISTRATOR.casefold())
+    if any(each.user_id == user_id for each in masters):
+        message = f"The access comes with the role {access_rules.ADMINISTRATOR}."
+        raise Conflict(message, Code.CANNOT_UNASSIGN_INHERITED)
 
 
 async def _roles_of_user(

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from uuid import UUID
 
 from podium import wire
 from podium.kernel.call import Call, given
 from podium.kernel.errors import BadRequest, Code, NotFound
 from podium.orchestrator.access import actions as access
+from podium.orchestrator.access import store as access_store
+from podium.orchestrator.access.granting import check_may_admit, check_may_give_in
 from podium.orchestrator.folders import actions
 from podium.orchestrator.folders.members import store
-from podium.orchestrator.ports import Directory, PrincipalRef
+from podium.orchestrator.ports import ALL_KINDS
+from podium.orchestrator.users.actions import principal_of
+from podium.orchestrator.users.rules import KIND_OF_TYPE, TYPE_OF_KIND
 
-USER_TYPES = {
-    "user": "DirectoryUser",
-    "group": "DirectoryGroup",
-    "robot": "DirectoryRobot",
-    "application": "DirectoryExternalApplication",
-}
 NO_USER = "User does not exist."
 
 
@@ -31,9 +28,25 @@ async def assign(call: Call, user_ids: Sequence[int], wanted: Sequence[wire.Fold
     known = await store.known_users(call.db, call.tenant_id, user_ids)
     if unknown := [id_ for id_ in user_ids if id_ not in known]:
         raise NotFound(f"User {unknown[0]} does not exist.")
+    named = await access_store.roles(call.db, call.tenant_id, sorted({id_ for ids in roles_of.values() for id_ in ids}))
     for folder_id, role_ids in roles_of.items():
+        await _check_may_assign(call, folder_id, user_ids, [named[id_] for id_ in role_ids])
         await store.replace_roles(call.db, call.tenant_id, folder_id, list(user_ids), role_ids, call.now)
     await actions.tell_access_changed(call)
+
+
+async def _check_may_assign(
+    call: Call, folder_id: int, user_ids: Sequence[int], wanted: Sequence[access_store.RoleRow]
+) -> None:
+    """Raises Forbidden for a role that the caller may not give there; what all of them have already stays theirs."""
+    present: dict[int, set[int | None]] = {user_id: set() for user_id in user_ids}
+    for each in await store.assignments(call.db, call.tenant_id, [folder_id]):
+        if each.user_id in present:
+            present[each.user_id].add(each.role_id)
+    kept = set[int | None]().union(*present.values()).intersection(*present.values())
+    await check_may_give_in(call, folder_id, [role for role in wanted if role.id not in kept])
+    if not wanted:
+        await check_may_admit(call, folder_id, user_ids)
 
 
 async def _roles_per_folder(call: Call, wanted: Sequence[wire.FolderRolesDto]) -> dict[int, list[int]]:
@@ -70,9 +83,12 @@ async def user_of_directory(call: Call, assignment: wire.DomainUserAssignmentDto
     identifier, name = given(assignment.directory_identifier, "").strip(), given(assignment.user_name, "").strip()
     if not identifier and not name:
         raise BadRequest("assignment.DirectoryIdentifier or UserName is required.", Code.PARAMETER_MISSING)
-    principal = await _principal(call, identifier, name)
+    kind = KIND_OF_TYPE.get(given(assignment.user_type, ""))
+    kinds = ALL_KINDS if kind is None else (kind,)
+    searched = "" if identifier else name
+    principal = await principal_of(call, identifier, searched, given(assignment.domain, ""), kinds)
     if principal is not None:
-        shown, type_ = principal.name or principal.email, USER_TYPES.get(principal.kind, "DirectoryUser")
+        shown, type_ = principal.name or principal.email, TYPE_OF_KIND[principal.kind]
         return await access.make_user(
             call.db, call.tenant_id, principal.id, shown, principal.email, call.now, type_=type_
         )
@@ -82,20 +98,3 @@ async def user_of_directory(call: Call, assignment: wire.DomainUserAssignmentDto
     if row is None:
         raise NotFound(NO_USER)
     return int(row["id"])
-
-
-async def _principal(call: Call, identifier: str, name: str) -> PrincipalRef | None:
-    directory = call.port(Directory)  # ports are keyed by their interfaces
-    assert call.organization_id is not None
-    if not identifier:
-        return await directory.find(call.organization_id, name)
-    try:
-        id_ = UUID(identifier.rpartition("|")[2])
-    except ValueError:
-        return await directory.find(call.organization_id, identifier)
-    principal = (await directory.names([id_])).get(id_)
-    if principal is None or principal.kind != "user":
-        return principal
-    # The directory answers for every organization; the search by name only for this one, and only for the living.
-    own = await directory.find(call.organization_id, principal.name or principal.email)
-    return own if own is not None and own.id == id_ else None

@@ -1,0 +1,1 @@
+"""Why a principal may do something somewhere, or may not. Answers our own tag Access."""

@@ -1,0 +1,1 @@
+"""Storage buckets: files by path, kept here or in a storage that speaks S3."""

@@ -1,0 +1,1 @@
+"""The catalogue of permissions. Answers the contract's tag Permissions."""

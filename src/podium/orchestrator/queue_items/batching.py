@@ -1,0 +1,139 @@
+"""Shared commits: calls of one kind that wait together run as one statement, and each is answered after its commit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+import structlog
+
+from podium.kernel.errors import ApiError, Unavailable
+
+MOST_IN_BATCH = 128
+MOST_IN_FLIGHT = 2
+CLOSE_SECONDS = 10.0
+
+Asked = TypeVar("Asked")
+Answered = TypeVar("Answered")
+
+log = structlog.get_logger(__name__)
+
+
+class _Waiting(NamedTuple, Generic[Asked, Answered]):
+    """A call and who waits for its answer."""
+
+    asked: Asked
+    answer: asyncio.Future[Answered]
+    key: Hashable
+
+
+class Batcher(Generic[Asked, Answered]):
+    """Runs what is submitted in batches. Used from one event loop; one per kind of call and process.
+
+    `run` answers each of its arguments, in their order, after they are committed; it must leave nothing behind when it
+    fails. Then each call is run alone, so that one that cannot be carried out fails nobody else; a database that is away
+    is told to all of them at once. While nothing runs, a call goes at once; what comes while `in_flight` batches run
+    waits for the first to end, and goes together. `key`: calls of equal keys do not share a batch and keep their order.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered]]],
+        *,
+        key: Callable[[Asked], Hashable] | None = None,
+        most: int = MOST_IN_BATCH,
+        in_flight: int = MOST_IN_FLIGHT,
+    ) -> None:
+        self._run = run
+        self._key = key
+        self._most = most
+        self._in_flight = in_flight
+        self._waiting: deque[_Waiting[Asked, Answered]] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+
+    async def submit(self, asked: Asked) -> Answered:
+        """The answer, after the commit. A caller who gives up does not keep the others, nor its own call, from running.
+
+        Raises what the call alone raises; Unavailable when the database is away or the server goes down.
+        """
+        if self._is_closed:
+            raise Unavailable("The server is going down.")
+        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(asked, answer, self._key(asked) if self._key else None))
+        if len(self._tasks) < self._in_flight:
+            task = asyncio.create_task(self._work())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return await answer
+
+    async def close(self) -> None:
+        """Carry out what waits, for up to 10 s; whatever is submitted from now on is refused."""
+        self._is_closed = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for waiting in self._waiting:
+            _fail(waiting, Unavailable("The server is going down."))
+        self._waiting.clear()
+
+    async def _work(self) -> None:
+        """Run batches until nothing waits."""
+        while self._waiting:
+            batch = self._take()
+            try:
+                await self._carry_out(batch)
+            except asyncio.CancelledError:
+                for waiting in batch:
+                    _fail(waiting, Unavailable("The server is going down."))
+                raise
+
+    def _take(self) -> list[_Waiting[Asked, Answered]]:
+        """The next batch: the oldest calls, of those with equal keys the first."""
+        if self._key is None:
+            return [self._waiting.popleft() for _ in range(min(self._most, len(self._waiting)))]
+        batch: list[_Waiting[Asked, Answered]] = []
+        put_off: list[_Waiting[Asked, Answered]] = []
+        keys: set[Hashable] = set()
+        while self._waiting and len(batch) < self._most:
+            waiting = self._waiting.popleft()
+            if waiting.key in keys:
+                put_off.append(waiting)
+            else:
+                keys.add(waiting.key)
+                batch.append(waiting)
+        self._waiting.extendleft(reversed(put_off))
+        return batch
+
+    async def _carry_out(self, batch: Sequence[_Waiting[Asked, Answered]]) -> None:
+        try:
+            answers = await self._run([waiting.asked for waiting in batch])
+        except ApiError as error:
+            if isinstance(error, Unavailable) or len(batch) == 1:
+                for waiting in batch:
+                    _fail(waiting, error)
+                return
+            await self._one_by_one(batch, error)
+        except Exception as error:  # noqa: BLE001 - it is told to who called
+            if len(batch) == 1:
+                _fail(batch[0], error)
+            else:
+                await self._one_by_one(batch, error)
+        else:
+            for waiting, answer in zip(batch, answers, strict=True):
+                if not waiting.answer.done():
+                    waiting.answer.set_result(answer)
+
+    async def _one_by_one(self, batch: Sequence[_Waiting[Asked, Answered]], error: Exception) -> None:
+        log.warning("batch failed, each call is repeated alone", calls=len(batch), error=str(error))
+        for waiting in batch:
+            await self._carry_out([waiting])
+
+
+def _fail(waiting: _Waiting[Asked, Answered], error: Exception) -> None:
+    if not waiting.answer.done():
+        waiting.answer.set_exception(error)

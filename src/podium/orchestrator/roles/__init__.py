@@ -1,0 +1,1 @@
+"""Roles: named sets of permissions, and who holds them tenant-wide. Answers the contract's tag Roles."""

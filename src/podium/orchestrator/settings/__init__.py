@@ -1,0 +1,1 @@
+"""What a tenant and its users have set, and what the server says of itself. Tag Settings."""
