@@ -347,6 +347,7 @@ class TestSuspendAndResume:
         assert (command["resumeSource"], command["persistenceId"], command["resumeVersion"]) == ("Manual", UNKNOWN, 1)
         url = f"{SERVICE}/GetPersistentJob?persistenceId={UNKNOWN}&resumeVersion=1"
         assert await robot.caller.get(url, headers=robot.headers) == b"state"
+        await robot.caller.get(f"{url}000000000000", headers=robot.headers, expect=404)
         await robot.report(job["Key"], "Running")
         row = await job_row(api, job)
         assert (row["State"], row["ResumeTime"] is None) == ("Running", False)
@@ -478,3 +479,11 @@ class TestTimeLimits:
         clock.forward(hours=25)
         await api.node.run_loop("jobs.end_terminating")
         assert (await job_row(api, job))["State"] == "Faulted"
+
+
+class TestGetProcesses:
+    async def test_200_only_where_processes_may_be_seen(self, api: Any, given: Any, folder: Any) -> None:
+        process = await given.process(folder=folder)
+        user, member = api.as_role("Automation User", folder=folder), api.as_role(folder=folder)
+        assert [each["processKey"] for each in await user.post(f"{SERVICE}/GetProcesses")] == [process["Key"]]
+        assert await member.post(f"{SERVICE}/GetProcesses") == []

@@ -142,7 +142,12 @@ async def get_persistent_job(call: Call, persistence_id: UUID, resume_version: i
 @operation("POST", "/api/RobotsService/GetProcesses", audited=False)
 async def get_processes(call: Call, body: wire.RobotIdentifier | None = None) -> list[dict[str, Any]]:  # noqa: ARG001
     """The processes that the caller may run, for an attended robot's list."""
-    rows = await call.db.fetch(store.PUBLISHED, call.tenant_id, list(call.reach.folders))
+    seen = [
+        folder.id
+        for folder in call.reach.folders.values()
+        if "Processes.View" in call.reach.permissions | folder.permissions
+    ]
+    rows = await call.db.fetch(store.PUBLISHED, call.tenant_id, seen)
     return [
         {
             "activationKey": None,

@@ -31,6 +31,6 @@ SELECT t.id, t.key, t.state, t.input_file, t.folder_id, t.persistence_id, t.resu
 """
 SNAPSHOT = """
 SELECT t.blob FROM orchestrator.job_snapshots t
- WHERE t.tenant_id = $1 AND t.persistence_id = $2::uuid AND ($3::int IS NULL OR t.resume_version = $3::int)
+ WHERE t.tenant_id = $1 AND t.persistence_id = $2::uuid AND ($3::bigint IS NULL OR t.resume_version = $3::bigint)
  ORDER BY t.resume_version DESC LIMIT 1
 """
