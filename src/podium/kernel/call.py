@@ -65,6 +65,10 @@ class Reach(NamedTuple):
     folders: Mapping[int, Folder]
     anywhere: frozenset[str] = frozenset()
 
+    def within(self, folder: Folder) -> frozenset[str]:
+        """What holds in a folder: its own permissions and the tenant-wide ones."""
+        return self.permissions | folder.permissions
+
 
 NO_REACH = Reach(frozenset(), {})
 
@@ -129,7 +133,7 @@ class Call:
     @property
     def permissions(self) -> frozenset[str]:
         """Tenant-wide permissions, with those of the folder named in the request."""
-        return self.reach.permissions | self.folder.permissions if self.folder else self.reach.permissions
+        return self.reach.within(self.folder) if self.folder else self.reach.permissions
 
     def require(self, *alternatives: str) -> None:
         """Refuse (403) unless the caller holds one of these permissions here."""

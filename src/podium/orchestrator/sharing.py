@@ -24,9 +24,9 @@ SELECT t.display_name FROM orchestrator.folders t WHERE {scope.FOLDER_ITSELF} AN
 class Shared:
     """What an area says of its things.
 
-    `entity` names their permissions and the audit's component ("Queues"), `plural` stands in messages, `ids_member` is
-    the member of the body with their ids, `missing` the message for one that is not there. The rest is SQL; $1 is
-    always the tenant:
+    `entity` names their permissions and the audit's component ("Queues") and stands in messages, `ids_member` is the
+    member of the body with their ids, `missing` the message for one that is not there. The rest is SQL; $1 is always
+    the tenant:
 
     - `to_change`: $2 folder ids, $3 ids -> id, key, name, name_key (and what events need) of those that one of the
       folders shows, by id and locked
@@ -39,7 +39,6 @@ class Shared:
     entity: str
     ids_member: str
     missing: str
-    plural: str
     to_change: str
     folders_of: str
     folder_with_name: str
@@ -86,7 +85,7 @@ async def share(
     _check_targets(call, shared, to_remove, "Delete")
     workspace = await call.db.fetchval(WORKSPACES_AMONG, call.tenant_id, sorted(to_add))
     if workspace is not None:
-        message = f"{shared.plural} cannot be shared to the personal workspace {workspace}."
+        message = f"{shared.entity} cannot be shared to the personal workspace {workspace}."
         raise Conflict(message, Code.FORBIDDEN_OPERATION)
     done = [(thing, await _move(call.db, shared, call.tenant_id, thing, to_add, to_remove)) for thing in things]
     names = ", ".join(thing["name"] for thing in things)
@@ -127,7 +126,7 @@ def readable(call: Call, entity: str, excluded: int | None = None) -> list[int]:
     return [
         folder.id
         for folder in call.reach.folders.values()
-        if folder.id != excluded and f"{entity}.View" in call.reach.permissions | folder.permissions
+        if folder.id != excluded and f"{entity}.View" in call.reach.within(folder)
     ]
 
 
@@ -158,4 +157,4 @@ def _check_targets(call: Call, shared: Shared, folder_ids: Iterable[int], action
 
 def _may(call: Call, folder_id: int, shared: Shared, action: str) -> bool:
     folder = call.reach.folders.get(folder_id)
-    return folder is not None and f"{shared.entity}.{action}" in call.reach.permissions | folder.permissions
+    return folder is not None and f"{shared.entity}.{action}" in call.reach.within(folder)

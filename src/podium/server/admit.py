@@ -193,7 +193,7 @@ def _is_called(tenant: TenantRow, name: str) -> bool:
 
 def _passes(gate: Gate, reach: Reach, folder: Folder | None) -> bool:
     if folder is not None:
-        return allows(gate.need, reach.permissions | folder.permissions)
+        return allows(gate.need, reach.within(folder))
     return allows(gate.need, reach.permissions) or allows(gate.need, reach.permissions | reach.anywhere)
 
 

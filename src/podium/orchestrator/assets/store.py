@@ -68,7 +68,6 @@ SHARED = Shared(
     entity="Assets",
     ids_member="AssetIds",
     missing=NO_ASSET,
-    plural="Assets",
     to_change=ASSETS_TO_CHANGE,
     folders_of=FOLDERS_OF,
     folder_with_name=FOLDER_WITH_NAME,

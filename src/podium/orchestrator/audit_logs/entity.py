@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
+from podium import wire
 from podium.kernel.odata import Entity, Kind, Navigation, Property
-from podium.orchestrator.audit_logs import rules
+from podium.orchestrator.users.entity import USER_TYPES
 
 _NAMED_ID = (
     r"CASE WHEN split_part({t}.entity_id, ',', 1) ~ '^\d{1,18}$' THEN split_part({t}.entity_id, ',', 1)::bigint END"
@@ -15,7 +18,7 @@ _TEXT = """concat_ws(' ', CASE {t}.actor_kind WHEN 'user' THEN 'User' WHEN 'appl
  nullif(coalesce({t}_u.user_name, {t}.actor_name), ''), orchestrator.audit_verb({t}.action), orchestrator.audit_noun({t}.component),
  coalesce(nullif({t}.entity_name, ''), {t}.entity_id))"""
 
-_ACTION = Property("orchestrator.audit_action({t}.action)", Kind.ENUM, enum=tuple(rules.ACTIONS))
+_ACTION = Property("orchestrator.audit_action({t}.action)", Kind.ENUM, enum=get_args(wire.AuditLogDtoAction))
 
 ENTITIES = Entity(
     name="AuditLogEntities",
@@ -38,12 +41,14 @@ AUDIT_LOGS = Entity(
         "MethodName": Property("split_part({t}.operation, '_', 2)"),
         "Parameters": Property("coalesce({t}.detail -> 'body', '{}'::jsonb)::text", filterable=False, sortable=False),
         "ExecutionTime": Property("{t}.executed_at", Kind.DATETIME, nullable=False),
-        "Component": Property("orchestrator.audit_component({t}.component)", Kind.ENUM, enum=tuple(rules.COMPONENTS)),
+        "Component": Property(
+            "orchestrator.audit_component({t}.component)", Kind.ENUM, enum=get_args(wire.AuditLogDtoComponent)
+        ),
         "DisplayName": Property("{t}.entity_name"),
         "EntityId": Property(_NAMED_ID, Kind.INT),
         "OperationText": Property(_TEXT),
         "UserName": Property(_USER),
-        "UserType": Property("{t}_u.type", Kind.ENUM, enum=rules.USER_TYPES),
+        "UserType": Property("{t}_u.type", Kind.ENUM, enum=USER_TYPES),
         "UserId": Property("{t}.user_id", Kind.INT),
         "UserIsDeleted": Property("({t}.user_id IS NOT NULL AND {t}_u.id IS NULL)", Kind.BOOL),
         "ExternalClientId": Property("CASE WHEN {t}.actor_kind = 'application' THEN {t}.client_id END"),

@@ -49,7 +49,6 @@ SHARED = Shared(
     entity="Buckets",
     ids_member="BucketIds",
     missing="Bucket does not exist.",
-    plural="Buckets",
     to_change=TO_CHANGE,
     folders_of=FOLDERS_OF,
     folder_with_name=FOLDER_WITH_NAME,

@@ -60,7 +60,7 @@ async def deliver_payload(call: Call, inbox_id: UUID, body: Any = None) -> Reply
     folder = None if found is None else call.reach.folders.get(found["folder_id"])
     if found is None or folder is None:
         raise NotFound(NO_SUCH_INBOX)
-    if "Jobs.Edit" not in call.reach.permissions | folder.permissions:
+    if "Jobs.Edit" not in call.reach.within(folder):
         raise Forbidden("You are not authorized!")
     payload = body["payload"] if isinstance(body, dict) and "payload" in body else body
     text = msgspec.json.encode(payload).decode()

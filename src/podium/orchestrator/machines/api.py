@@ -242,7 +242,7 @@ def _check_may_choose(call: Call, folder_id: int) -> None:
     folder = call.reach.folders.get(folder_id)
     if folder is None:
         raise NotFound(NO_FOLDER)
-    if not {"Machines.View", "Jobs.Create"} & (call.reach.permissions | folder.permissions):
+    if not {"Machines.View", "Jobs.Create"} & call.reach.within(folder):
         raise Forbidden("You are not authorized!")
 
 

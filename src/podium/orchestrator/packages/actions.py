@@ -141,7 +141,7 @@ async def feed_for(call: Call, feed_id: UUID | None, action: str) -> Feed:
         if not seen:
             raise NotFound(f"The feed {feed_id} does not exist.")
         needed = f"FolderPackages.{action}"
-        is_allowed = any(needed in call.reach.permissions | folder.permissions for folder in seen)
+        is_allowed = any(needed in call.reach.within(folder) for folder in seen)
     if not is_allowed:
         raise Forbidden("You are not authorized!")
     return feed

@@ -141,7 +141,7 @@ async def delete_process_by_key(call: Call, key: str | None = None) -> None:
     if row is None:
         raise NotFound(rules.NO_PROCESS)
     folder = call.reach.folders[row["folder_id"]]
-    if "Processes.Delete" not in call.reach.permissions | folder.permissions:
+    if "Processes.Delete" not in call.reach.within(folder):
         raise Forbidden("You are not authorized!")
     await _delete(call, row)
 

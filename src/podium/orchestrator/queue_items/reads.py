@@ -48,7 +48,7 @@ async def list_items(
     ids = [
         folder.id
         for folder in folders
-        if wanted <= (held := folder.permissions | call.reach.permissions) and (not one_of or one_of & held)
+        if wanted <= (held := call.reach.within(folder)) and (not one_of or one_of & held)
     ]
     return await _page(call, QUEUE_ITEMS_ACROSS, scope.IN_FOLDERS, [call.tenant_id, ids])
 
@@ -104,7 +104,7 @@ async def reviewer_ids(call: Call) -> set[int]:
 def folders_with(call: Call, permissions: Collection[str]) -> list[Folder]:
     """The folders where the caller holds every one of the permissions. Raises Forbidden when it does nowhere."""
     wanted = frozenset(permissions)
-    found = [folder for folder in call.reach.folders.values() if wanted <= folder.permissions | call.reach.permissions]
+    found = [folder for folder in call.reach.folders.values() if wanted <= call.reach.within(folder)]
     if not found and not wanted <= call.reach.permissions:
         raise Forbidden("You are not authorized!")
     return found

@@ -49,7 +49,6 @@ SHARED = Shared(
     entity="Queues",
     ids_member="QueueIds",
     missing=NO_QUEUE,
-    plural="Queues",
     to_change=TO_CHANGE,
     folders_of=FOLDERS_OF,
     folder_with_name=FOLDER_WITH_NAME,

@@ -77,7 +77,7 @@ async def list_robots_for_process(call: Call, process_id: str) -> Page:
     folder = call.reach.folders.get(folder_id)
     if folder is None:
         raise NotFound(NO_PROCESS)
-    if not {"Robots.View", "Environments.View", "Processes.View"} <= call.reach.permissions | folder.permissions:
+    if not {"Robots.View", "Environments.View", "Processes.View"} <= call.reach.within(folder):
         raise Forbidden("You are not authorized!")
     return await _page(call, ROBOTS, store.ABLE_IN_FOLDERS, [folder.id], None)
 
@@ -221,7 +221,7 @@ def _check_may_choose(call: Call, folder_id: int, *also: str) -> None:
     folder = call.reach.folders.get(folder_id)
     if folder is None:
         raise NotFound(NO_FOLDER)
-    if not {"SubFolders.View", "Units.View", "Jobs.Create", *also} & (call.reach.permissions | folder.permissions):
+    if not {"SubFolders.View", "Units.View", "Jobs.Create", *also} & call.reach.within(folder):
         raise Forbidden("You are not authorized!")
 
 

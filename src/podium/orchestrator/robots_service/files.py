@@ -14,6 +14,7 @@ from podium.kernel.errors import BadRequest, Code, Conflict, NotFound, Unauthent
 from podium.kernel.multipart import parts
 from podium.kernel.operation import operation
 from podium.kernel.validation import decode
+from podium.orchestrator import sharing
 from podium.orchestrator.attachments import actions as attachments
 from podium.orchestrator.blob_links import BlobLinks, camel
 from podium.orchestrator.job_triggers import actions as triggers
@@ -142,12 +143,7 @@ async def get_persistent_job(call: Call, persistence_id: UUID, resume_version: i
 @operation("POST", "/api/RobotsService/GetProcesses", audited=False)
 async def get_processes(call: Call, body: wire.RobotIdentifier | None = None) -> list[dict[str, Any]]:  # noqa: ARG001
     """The processes that the caller may run, for an attended robot's list."""
-    seen = [
-        folder.id
-        for folder in call.reach.folders.values()
-        if "Processes.View" in call.reach.permissions | folder.permissions
-    ]
-    rows = await call.db.fetch(store.PUBLISHED, call.tenant_id, seen)
+    rows = await call.db.fetch(store.PUBLISHED, call.tenant_id, sharing.readable(call, "Processes"))
     return [
         {
             "activationKey": None,

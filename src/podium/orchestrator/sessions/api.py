@@ -66,7 +66,7 @@ async def list_folder_runtimes(
     folder = call.reach.folders.get(folder_id)
     if folder is None:
         raise NotFound(NO_FOLDER)
-    if not {"Machines.View", "Jobs.Create"} & (call.reach.permissions | folder.permissions):
+    if not {"Machines.View", "Jobs.Create"} & call.reach.within(folder):
         raise Forbidden("You are not authorized!")
     where = reads.RUNTIMES_IN_FOLDERS
     return await _page(call, SESSION_RUNTIMES, parse_options(call.query), where, [folder_id], runtime_type, robot_id)
