@@ -62,9 +62,9 @@ class Presence:
         session.reported_at = now
         session.is_written = False
 
-    def forget_tenant(self, tenant_id: int) -> None:
-        """Access changed: sessions are read again at their next report."""
-        for key in [key for key, session in self.sessions.items() if session.tenant_id == tenant_id]:
+    def forget_tenant(self, tenant_id: int | None) -> None:
+        """Access changed, without an id in any tenant: sessions are read again at their next report."""
+        for key in [key for key, session in self.sessions.items() if tenant_id in (None, session.tenant_id)]:
             del self.sessions[key]
 
     async def flush(self, db: Database) -> int:

@@ -331,7 +331,7 @@ async def _background(
 ) -> AsyncIterator[None]:
     settings_actions.forget()  # an earlier node of this process may have known another database
 
-    def access_changed(tenant_id: int) -> None:
+    def access_changed(tenant_id: int | None) -> None:
         access.forget()
         settings_actions.forget(tenant_id)
         issuer.clients.forget()  # an application that came, changed or went is announced as such a change

@@ -23,9 +23,12 @@ MAX_PAYLOAD = 7000  # bytes; PostgreSQL takes 8000
 
 
 class Notifier:
-    """One per process; owns a connection that listens and sends."""
+    """One per process; owns a connection that listens and sends.
 
-    def __init__(self, db: Database, signals: Signals, access_changed: Callable[[int], None]) -> None:
+    `access_changed` is told the tenant, or None when anything may have changed while nobody listened.
+    """
+
+    def __init__(self, db: Database, signals: Signals, access_changed: Callable[[int | None], None]) -> None:
         self._db = db
         self._signals = signals
         self._access_changed = access_changed
@@ -61,6 +64,8 @@ class Notifier:
 
             await connection.add_listener(WORK, heard_work)
             await connection.add_listener(ACCESS, heard_access)
+            connection.add_termination_listener(lambda _: self._due.set())
+            self._access_changed(None)
             while not connection.is_closed():
                 try:
                     await asyncio.wait_for(self._due.wait(), 5.0)

@@ -25,7 +25,7 @@ class OtherNode:
         self.told = asyncio.Event()
         self.notifier = Notifier(node.db, Signals(), self._forget)
 
-    def _forget(self, _tenant_id: int) -> None:
+    def _forget(self, _tenant_id: int | None) -> None:
         self.access.forget()
         self.told.set()
 
@@ -41,9 +41,7 @@ async def other(api: Any) -> AsyncIterator[OtherNode]:
     await api
     made = OtherNode(api.node)
     task = asyncio.create_task(made.notifier.run())
-    while not made.told.is_set():  # until it listens
-        await api.node.rows("SELECT pg_notify('podium_access', $1::text)", str(api.tenant_id))
-        await asyncio.sleep(0.01)
+    await asyncio.wait_for(made.told.wait(), 10)  # it listens
     yield made
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
@@ -109,3 +107,26 @@ async def test_what_was_read_before_a_change_is_not_kept_after_it(api: Any) -> N
     again = await resolver.reach(api.tenant_id, user.user_id)
     assert again == first
     assert again is not first
+
+
+async def test_tenants_that_were_read_before_a_change_are_not_kept_after_it(api: Any) -> None:
+    resolver = AccessResolver(api.node.db, InProcessDirectory(api.node.db), api.node.clock)
+    reading = asyncio.create_task(resolver.tenants())
+    await asyncio.sleep(0)  # it has asked the database, whose answer cannot be there yet
+    resolver.forget()
+    first = await reading
+    again = await resolver.tenants()
+    assert again == first
+    assert again is not first
+    assert await resolver.tenants() is again
+
+
+async def test_a_node_that_could_not_listen_for_a_while_forgets_everything(api: Any, other: OtherNode) -> None:
+    known = await other.access.tenants()
+    other.told.clear()
+    await api.node.rows(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
+    )
+    await asyncio.wait_for(other.told.wait(), 10)
+    assert await other.access.tenants() is not known

@@ -243,9 +243,15 @@ async def into_unready(api: Caller, tenant: dict[str, Any]) -> Any:
 async def second_resolver(node: Node) -> AsyncIterator[AccessResolver]:
     """What another node remembers, told by notifications as every node is."""
     access = AccessResolver(node.db, InProcessDirectory(node.db), node.clock)
-    notifier = Notifier(node.db, Signals(), lambda _: access.forget())
-    task = asyncio.create_task(notifier.run())
+    listens = asyncio.Event()
+
+    def told(_tenant_id: int | None) -> None:
+        access.forget()
+        listens.set()
+
+    task = asyncio.create_task(Notifier(node.db, Signals(), told).run())
     try:
+        await asyncio.wait_for(listens.wait(), 10)
         yield access
     finally:
         task.cancel()

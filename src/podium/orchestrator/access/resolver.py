@@ -19,17 +19,19 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 KEPT_FOR_S = 60.0
+TENANTS_KEPT_FOR_S = 5.0
 
 
 class _Kept(Generic[K, V]):
-    """A bounded map whose entries end after KEPT_FOR_S; one event loop, so no lock.
+    """A bounded map whose entries end after some seconds; one event loop, so no lock.
 
     `changes` counts how often it was emptied: what was read before that is not kept after it.
     """
 
-    def __init__(self, size: int = 20_000) -> None:
+    def __init__(self, size: int = 20_000, seconds: float = KEPT_FOR_S) -> None:
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._size = size
+        self._seconds = seconds
         self.changes = 0
 
     def get(self, key: K) -> V | None:
@@ -42,7 +44,7 @@ class _Kept(Generic[K, V]):
         """Keep a value that was read when `changes` was `read_at`."""
         if read_at != self.changes:
             return value
-        self._entries[key] = (time.monotonic() + KEPT_FOR_S, value)
+        self._entries[key] = (time.monotonic() + self._seconds, value)
         if len(self._entries) > self._size:
             self._entries.popitem(last=False)
         return value
@@ -74,7 +76,7 @@ class AccessResolver:
         self._db = db
         self._clock = clock
         self._directory = directory
-        self._tenants: tuple[float, list[store.TenantRow]] = (0.0, [])
+        self._tenants: _Kept[None, list[store.TenantRow]] = _Kept(1, TENANTS_KEPT_FOR_S)
         self._users: _Kept[tuple[int, UUID], tuple[int, bool]] = _Kept()
         self._reach: _Kept[tuple[int, int], Reach] = _Kept()
         self._machine_reach: _Kept[tuple[int, int], Reach] = _Kept()
@@ -83,18 +85,17 @@ class AccessResolver:
 
     def forget(self) -> None:
         """Drop everything that is remembered."""
-        self._tenants = (0.0, [])
-        for kept in (self._users, self._reach, self._machine_reach, self._machines, self._robots):
+        for kept in (self._tenants, self._users, self._reach, self._machine_reach, self._machines, self._robots):
             kept.clear()
 
     async def tenants(self) -> list[store.TenantRow]:
         """All tenants; read again every few seconds."""
-        until, rows = self._tenants
-        if until < time.monotonic():
+        found, at = self._tenants.get(None), self._tenants.changes
+        if found is None:
             async with self._db.acquire() as connection:
-                rows = await store.all_tenants(connection)
-            self._tenants = (time.monotonic() + 5.0, rows)
-        return rows
+                found = await store.all_tenants(connection)
+            self._tenants.put(None, found, at)
+        return found
 
     async def is_open(self, tenant_id: int) -> bool:
         """Whether the tenant is there and active."""
