@@ -9,6 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from msgspec import Raw
 
 from podium.kernel.ids import uuid7
 from podium.orchestrator.queue_items import store_adding
@@ -100,6 +101,6 @@ async def test_a_row_that_the_database_refuses_fails_its_own_call_only(desk: Des
 def row(desk: Desk, revision: int, priority: int) -> NewItem:
     now, place = desk.caller.node.clock(), (desk.caller.tenant_id, desk.queue["FolderId"], desk.queue["Id"])
     return NewItem(
-        *place, revision, None, uuid7(), uuid7(), 0, priority, None, None, None, False, False, None, None, None, None,
-        None, None, None, None, None, None, now, None, None, uuid7(), '"Status":"New"}', True,
+        *place, revision, Raw(b"{}"), None, uuid7(), uuid7(), 0, priority, None, None, None, False, False, None, None,
+        None, None, None, None, None, None, None, None, now, None, None, uuid7(), Raw(b'{"Status":"New"}'),
     )  # fmt: skip

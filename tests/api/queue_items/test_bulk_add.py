@@ -119,13 +119,13 @@ class TestBulkAdd:
         self, desk: Desk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         statements: list[int] = []
-        add = store_adding.add
+        add = store_adding.add_many
 
         async def counted(db: Any, rows: Any) -> Any:
             statements.append(len(rows))
             return await add(db, rows)
 
-        monkeypatch.setattr(store_adding, "add", counted)
+        monkeypatch.setattr(store_adding, "add_many", counted)
         asked = [{"SpecificContent": {"n": number}, "Reference": f"R{number}"} for number in range(15_000)]
         assert (await desk.add_all(asked, "AllOrNothing"))["Success"]
         assert statements == [15_000]

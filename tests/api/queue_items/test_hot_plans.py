@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from podium.kernel.db import Connection
@@ -60,9 +61,11 @@ async def kept_plan(db: Connection, sql: str, parameters: int) -> list[Plan]:
 @pytest.mark.parametrize(
     ("sql", "parameters"),
     [
-        pytest.param(store_adding.ADD, 30, id="add"),
-        pytest.param(store_taking.TAKE, 12, id="take"),
-        pytest.param(store_results.RESULT, 20, id="result"),
+        pytest.param(store_adding.ADD, 2, id="add"),
+        pytest.param(store_adding.ADD_PLAIN, 2, id="add plain"),
+        pytest.param(store_taking.TAKE, 1, id="take"),
+        pytest.param(store_results.RESULT, 1, id="result"),
+        pytest.param(store_results.LAST_RESULT, 1, id="last result"),
         pytest.param(store.SET_PROGRESS, 9, id="progress"),
         pytest.param(store.MAKE_DUE, 4, id="make due"),
         pytest.param(store.DUE, 2, id="due"),
@@ -85,12 +88,12 @@ async def test_the_best_item_is_the_first_of_its_index_and_nothing_is_sorted(des
     caller = desk.caller
     rows = await caller.node.rows("SELECT revision FROM orchestrator.queues WHERE id = $1", desk.queue["Id"])
     taker = Taker(
-        caller.tenant_id, desk.queue["FolderId"], desk.queue["Id"], rows[0]["revision"], False, None, None, "tests",
-        caller.node.clock(), None, None,
+        caller.tenant_id, desk.queue["FolderId"], desk.queue["Id"], rows[0]["revision"], msgspec.Raw(b"{}"), False, None, None,
+        "tests", caller.node.clock(), None, None,
     )  # fmt: skip
     async with caller.node.db.transaction() as db:
-        columns = list(zip(*[taker] * 7, strict=True))
-        text = await db.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {store_taking.TAKE}", *columns)
+        takers = msgspec.json.encode([taker] * 7).decode()
+        text = await db.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {store_taking.TAKE}", takers)
     plan = list(nodes(json.loads(text)[0]["Plan"]))
     (line,) = (part for part in plan if _is_line(part))
     kinds = [part["Node Type"] for part in nodes(line)]

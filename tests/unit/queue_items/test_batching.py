@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from podium.kernel.errors import Conflict, Unavailable
+from podium.orchestrator.queue_items import batching
 from podium.orchestrator.queue_items.batching import Batcher
 
 
@@ -73,6 +74,33 @@ async def test_no_more_batches_run_at_once_than_allowed_and_none_is_too_large(ru
     assert answers == [number * 10 for number in range(50)]
     assert runs.most_running <= 2
     assert max(map(len, runs.batches)) <= 3
+
+
+async def test_a_slow_batch_lets_others_go_beside_it_up_to_the_limit(runs: Runs) -> None:
+    runs.may_go.clear()
+    batcher = Batcher(runs, in_flight=3)
+    tasks: list[asyncio.Task[int]] = []
+    for number in range(3):
+        tasks += await waiting(batcher, [number])
+        for _ in range(10_000):
+            if len(runs.batches) > number:
+                break
+            await asyncio.sleep(0.001)
+    tasks += await waiting(batcher, [3, 4])
+    await asyncio.sleep(3 * batching.SLOW_SECONDS)
+    assert runs.batches == [[0], [1], [2]]
+    runs.may_go.set()
+    assert await asyncio.gather(*tasks) == [0, 10, 20, 30, 40]
+    assert runs.batches[3:] == [[3, 4]]
+
+
+async def test_a_call_that_comes_as_the_last_batch_ends_goes_at_once(
+    runs: Runs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "SLOW_SECONDS", 3600.0)
+    batcher = Batcher(runs)
+    async with asyncio.timeout(10):
+        assert [await batcher.submit(number) for number in range(20)] == [number * 10 for number in range(20)]
 
 
 async def test_a_bad_call_fails_nobody_else(runs: Runs) -> None:

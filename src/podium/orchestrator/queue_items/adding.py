@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import asdict, replace
 
 from podium import wire
 from podium.kernel.call import given
@@ -47,17 +48,43 @@ def new_item(queue: Definition, data: wire.QueueItemDataDto, who: Who, taker: Ro
         sla_minutes=queue.sla_minutes,
         risk_sla_minutes=queue.risk_sla_minutes,
     )
-    priority = given(data.priority, None)
-    item = NewItem(
+    asked = given(data.priority, None)
+    priority = NORMAL if asked is None else PRIORITIES.index(asked)
+    state = rules.State.NEW if taker is None else rules.State.IN_PROGRESS
+    source, parent = given(data.source, None), given(data.parent_operation_id, None)
+    content = _content(queue, given(data.specific_content, None))
+    robot_id, job_key = (None, None) if taker is None else (taker.id, who.job_key)
+    key, unique_key = uuid7(), uuid7()
+    shown = {
+        "QueueDefinitionId": queue.id,
+        "Key": key,
+        "UniqueKey": unique_key,
+        "Status": "New" if taker is None else "InProgress",
+        "Priority": PRIORITIES[priority],
+        "Reference": reference,
+        "CreationTime": answers.instant(who.now),
+        "DueDate": answers.instant(times.due_at),
+        "DeferDate": answers.instant(times.defer_at),
+        "RiskSlaDate": answers.instant(times.risk_at),
+        "ParentOperationId": parent,
+        "Source": source,
+        "Progress": progress,
+        "RobotId": robot_id,
+        "ExecutorJobKey": job_key,
+        "RetryNumber": 0,
+        "SpecificContent": None if queue.is_encrypted else content,
+    }
+    return NewItem(
         tenant_id=who.tenant_id,
         folder_id=who.folder_id,
         queue_id=queue.id,
         revision=queue.revision,
+        queue_shown=msgspec.Raw(queue.shown),
         planned_id=None,
-        key=uuid7(),
-        unique_key=uuid7(),
-        state=rules.State.NEW if taker is None else rules.State.IN_PROGRESS,
-        priority=NORMAL if priority is None else PRIORITIES.index(priority),
+        key=key,
+        unique_key=unique_key,
+        state=state,
+        priority=priority,
         due_at=times.due_at,
         risk_at=times.risk_at,
         defer_at=times.defer_at,
@@ -65,30 +92,28 @@ def new_item(queue: Definition, data: wire.QueueItemDataDto, who: Who, taker: Ro
         has_unique_reference=queue.has_unique_references,
         reference=reference,
         reference_key=None if reference is None else rules.reference_key(reference),
-        source=given(data.source, None),
-        parent_operation_id=given(data.parent_operation_id, None),
+        source=source,
+        parent_operation_id=parent,
         progress=progress,
-        content=_content(queue, given(data.specific_content, None)),
+        content=content,
         sealed=None,
-        robot_id=None if taker is None else taker.id,
-        job_key=None if taker is None else who.job_key,
+        robot_id=robot_id,
+        job_key=job_key,
         lease_holder=None if taker is None else who.holder,
         created_at=who.now,
         user_id=who.user_id,
         client_id=who.client_id,
         event_id=uuid7(),
-        shown="",
-        is_answered=not queue.is_encrypted,
+        shown=msgspec.Raw(_encoder.encode({name: value for name, value in shown.items() if value is not None})),
     )
-    return item._replace(shown=_shown(item, is_encrypted=queue.is_encrypted))
 
 
 def hidden(keyring: Keyring, item: NewItem, id_: int) -> NewItem:
     """The item of an encrypted queue with its content sealed for its row."""
     if item.content is None:
-        return item._replace(planned_id=id_)
-    sealed = contents.seal(keyring, item.tenant_id, id_, "content", item.content)
-    return item._replace(planned_id=id_, content=None, sealed=sealed)
+        return replace(item, planned_id=id_)
+    sealed = contents.seal(keyring, item.tenant_id, id_, "content", bytes(item.content).decode())
+    return replace(item, planned_id=id_, content=None, sealed=sealed)
 
 
 async def add(
@@ -112,19 +137,21 @@ async def add(
                 stored = hidden(traffic.keyring, item, (await store.next_ids(db, 1))[0])
         added = await traffic.add(who, stored)
         if added.is_made:
-            return added.id, shown(item, added, who, is_encrypted=queue.is_encrypted)
+            return added.id, _json(item, added, who, is_encrypted=queue.is_encrypted)
         if added.is_current:
             raise rules.duplicate()
         traffic.definitions.forget_queue(who.tenant_id, who.folder_id, queue.name)
     raise changes_too_often()
 
 
-def shown(item: NewItem, added: Added, who: Who, *, is_encrypted: bool) -> str:
+def _json(item: NewItem, added: Added, who: Who, *, is_encrypted: bool) -> str:
     """The JSON of an item that has just been added."""
-    row = {**NEW_ROW, **item._asdict(), "id": added.id}
+    row = {**NEW_ROW, **asdict(item), "id": added.id}
     if item.state == rules.State.IN_PROGRESS:
         row["started_at"] = item.created_at
-    content = item.content if is_encrypted else added.content
+    content = added.content
+    if is_encrypted and item.content is not None:
+        content = bytes(item.content).decode()
     return answers.item_json(row, content=content, is_encrypted=is_encrypted, folder_id=who.folder_id, path=who.path)
 
 
@@ -147,7 +174,7 @@ NEW_ROW: Mapping[str, Any] = {
 }
 
 
-def _content(queue: Definition, content: Mapping[str, Any] | None) -> str | None:
+def _content(queue: Definition, content: Mapping[str, Any] | None) -> msgspec.Raw | None:
     """The content as JSON text. Raises BadRequest."""
     plain = None if content is None else rules.flat(content)
     text = None if plain is None else _encoder.encode(plain)
@@ -157,28 +184,4 @@ def _content(queue: Definition, content: Mapping[str, Any] | None) -> str | None
         problem = schemas.problems(queue.content_schema, plain or {})
         if problem is not None:
             raise BadRequest(f"SpecificContent: {problem}", Code.SCHEMA_VIOLATION)
-    return None if text is None else text.decode()
-
-
-def _shown(item: NewItem, *, is_encrypted: bool) -> str:
-    """What events say of a new item, without the first brace; content of encrypted queues stays out of them."""
-    members = {
-        "QueueDefinitionId": item.queue_id,
-        "Key": item.key,
-        "UniqueKey": item.unique_key,
-        "Status": "InProgress" if item.state == rules.State.IN_PROGRESS else "New",
-        "Priority": PRIORITIES[item.priority],
-        "Reference": item.reference,
-        "CreationTime": answers.instant(item.created_at),
-        "DueDate": answers.instant(item.due_at),
-        "DeferDate": answers.instant(item.defer_at),
-        "RiskSlaDate": answers.instant(item.risk_at),
-        "ParentOperationId": item.parent_operation_id,
-        "Source": item.source,
-        "Progress": item.progress,
-        "RobotId": item.robot_id,
-        "ExecutorJobKey": item.job_key,
-        "RetryNumber": 0,
-        "SpecificContent": None if item.content is None or is_encrypted else msgspec.Raw(item.content.encode()),
-    }
-    return _encoder.encode({name: value for name, value in members.items() if value is not None})[1:].decode()
+    return None if text is None else msgspec.Raw(text)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from podium import wire
 from podium.kernel.db import Connection
@@ -96,7 +97,7 @@ async def _checked(
             continue
         if item.reference_key is not None:
             references.add(item.reference_key)
-        items[place] = item._replace(event_id=event_id, is_answered=False)
+        items[place] = replace(item, event_id=event_id)
     return items, refused
 
 

@@ -12,7 +12,8 @@ import structlog
 from podium.kernel.errors import ApiError, Unavailable
 
 MOST_IN_BATCH = 128
-MOST_IN_FLIGHT = 2
+MOST_IN_FLIGHT = 4
+SLOW_SECONDS = 0.01
 CLOSE_SECONDS = 10.0
 
 Asked = TypeVar("Asked")
@@ -34,8 +35,10 @@ class Batcher(Generic[Asked, Answered]):
 
     `run` answers each of its arguments, in their order, after they are committed; it must leave nothing behind when it
     fails. Then each call is run alone, so that one that cannot be carried out fails nobody else; a database that is away
-    is told to all of them at once. While nothing runs, a call goes at once; what comes while `in_flight` batches run
-    waits for the first to end, and goes together. `key`: calls of equal keys do not share a batch and keep their order.
+    is told to all of them at once. While nothing runs, a call goes at once; what comes while a batch runs waits for its
+    end, and goes together: a few large batches cost the database less than many small ones beside each other. Only when
+    a batch has been running for 10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to
+    `in_flight` of them. `key`: calls of equal keys do not share a batch and keep their order.
     """
 
     def __init__(
@@ -52,6 +55,9 @@ class Batcher(Generic[Asked, Answered]):
         self._in_flight = in_flight
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
+        self._last_began = 0.0
+        self._look: asyncio.TimerHandle | None = None
         self._is_closed = False
 
     async def submit(self, asked: Asked) -> Answered:
@@ -61,12 +67,13 @@ class Batcher(Generic[Asked, Answered]):
         """
         if self._is_closed:
             raise Unavailable("The server is going down.")
-        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Answered] = loop.create_future()
         self._waiting.append(_Waiting(asked, answer, self._key(asked) if self._key else None))
-        if len(self._tasks) < self._in_flight:
-            task = asyncio.create_task(self._work())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        if not self._running:
+            self._begin()
+        elif self._look is None:
+            self._look = loop.call_later(SLOW_SECONDS, self._look_again)
         return await answer
 
     async def close(self) -> None:
@@ -81,16 +88,36 @@ class Batcher(Generic[Asked, Answered]):
             _fail(waiting, Unavailable("The server is going down."))
         self._waiting.clear()
 
+    def _begin(self) -> None:
+        self._running += 1
+        task = asyncio.create_task(self._work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _look_again(self) -> None:
+        """Begin beside batches that are slow, while something waits."""
+        self._look = None
+        if not self._waiting or self._is_closed:
+            return
+        loop = asyncio.get_running_loop()
+        if self._running < self._in_flight and loop.time() - self._last_began >= SLOW_SECONDS:
+            self._begin()
+        self._look = loop.call_later(SLOW_SECONDS, self._look_again)
+
     async def _work(self) -> None:
         """Run batches until nothing waits."""
-        while self._waiting:
-            batch = self._take()
-            try:
-                await self._carry_out(batch)
-            except asyncio.CancelledError:
-                for waiting in batch:
-                    _fail(waiting, Unavailable("The server is going down."))
-                raise
+        try:
+            while self._waiting:
+                self._last_began = asyncio.get_running_loop().time()
+                batch = self._take()
+                try:
+                    await self._carry_out(batch)
+                except asyncio.CancelledError:
+                    for waiting in batch:
+                        _fail(waiting, Unavailable("The server is going down."))
+                    raise
+        finally:
+            self._running -= 1  # at once: the task itself is done a little later, when a call may have come
 
     def _take(self) -> list[_Waiting[Asked, Answered]]:
         """The next batch: the oldest calls, of those with equal keys the first."""

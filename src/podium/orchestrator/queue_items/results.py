@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import structlog
 from asyncpg import PostgresError, Record
+from msgspec.structs import replace
 
 from podium import wire
 from podium.kernel.call import given
@@ -102,15 +103,15 @@ def _result(who: Who, item_id: int, data: wire.TransactionResultDto) -> Result:
     )
 
 
-def _json(value: Mapping[str, Any] | None, limit: int, member: str) -> str | None:
+def _json(value: Mapping[str, Any] | None, limit: int, member: str) -> msgspec.Raw | None:
     if value is None:
         return None
     text = msgspec.json.encode(value)
     rules.check_size(text, limit, member)
-    return text.decode()
+    return msgspec.Raw(text)
 
 
-def _exception(who: Who, given_: wire.ProcessingExceptionDto, type_: str) -> str:
+def _exception(who: Who, given_: wire.ProcessingExceptionDto, type_: str) -> msgspec.Raw:
     reason, details = given(given_.reason, None), given(given_.details, None)
     rules.check_length(reason, rules.MAX_EXCEPTION, "ProcessingException.Reason")
     rules.check_length(details, rules.MAX_EXCEPTION, "ProcessingException.Details")
@@ -121,7 +122,7 @@ def _exception(who: Who, given_: wire.ProcessingExceptionDto, type_: str) -> str
         "AssociatedImageFilePath": given(given_.associated_image_file_path, None),
         "CreationTime": answers.instant(given(given_.creation_time, who.now)),
     }
-    return msgspec.json.encode(members).decode()
+    return msgspec.Raw(msgspec.json.encode(members))
 
 
 # Queues that a result must be prepared for: their schemas are asked, what they hold is sealed
@@ -139,7 +140,7 @@ async def _apply_prepared(
         queue = (await queues.definitions(db, who.tenant_id, [item["queue_id"]])).get(item["queue_id"])
         if queue is None:
             raise NotFound(rules.NO_ITEM)
-        result = _judged(queue, who, result, data)._replace(prepared_for=queue.revision)
+        result = replace(_judged(queue, who, result, data), prepared_for=queue.revision)
         if not queue.is_encrypted:
             return result, (await store_results.apply(db, [result]))[0]
         return await _apply_sealed(traffic, db, queue, item, result)
@@ -157,8 +158,8 @@ def _judged(queue: Definition, who: Who, result: Result, data: wire.TransactionR
         if problem is not None:
             said = wire.ProcessingExceptionDto(reason=f"{member}: {problem}")
             exception = _exception(who, said, "BusinessException")
-            return result._replace(
-                verdict=Verdict.BUSINESS_FAILURE, exception_type="BusinessException", exception=exception
+            return replace(
+                result, verdict=Verdict.BUSINESS_FAILURE, exception_type="BusinessException", exception=exception
             )
     return result
 
@@ -177,11 +178,11 @@ async def _apply_sealed(
     lease = rules.Lease(item["lease_holder"] or "", item["lease_epoch"])
     is_held = rules.holds(item["state"], lease, result.holder, result.epoch)
     next_id = (await store.next_ids(db, 1))[0] if is_held and following == State.RETRIED else None
-    row = (await store_results.apply(db, [result._replace(output=None, analytics=None, next_id=next_id)]))[0]
+    row = (await store_results.apply(db, [replace(result, output=None, analytics=None, next_id=next_id)]))[0]
     if row is None or row["following"] is None:
         return result, row
     parts = [
-        Sealed(tenant_id, item_id, part, contents.seal(keyring, tenant_id, item_id, part, text))
+        Sealed(tenant_id, item_id, part, contents.seal(keyring, tenant_id, item_id, part, bytes(text).decode()))
         for part, text in (("output", result.output), ("analytics", result.analytics))
         if text is not None and following != State.NEW
     ]

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 from uuid import UUID
 
+import msgspec
 from asyncpg import Record
 
 from podium.kernel.db import Connection
 from podium.orchestrator import scope
+from podium.orchestrator.queue_items import rules
 
 # The verdicts are those of rules.Verdict. Rows are locked in the order of their ids, then looked at as they are. A queue
-# whose schemas or seals a result must be prepared for is left alone until the caller has prepared it ($10 names the
-# revision that it knows). The next attempt is written with the change; it takes the reference over.
-RESULT = """
+# whose schemas or seals a result must be prepared for is left alone until the caller has prepared it (`prepared_for`
+# names the revision that it knows). The next attempt is written with the change; it takes the reference over.
+ASKED = """
 WITH asked AS MATERIALIZED (
-  SELECT a.* FROM unnest($1::int[], $2::bigint[], $3::bigint[], $4::text[], $5::int[], $6::smallint[], $7::text[],
-                         $8::text[], $9::text[], $10::int[], $11::text[], $12::text[], $13::text[],
-                         $14::timestamptz[], $15::timestamptz[], $16::timestamptz[], $17::bigint[], $18::text[],
-                         $19::bigint[], $20::uuid[]) WITH ORDINALITY
+  SELECT a.* FROM ROWS FROM (json_to_recordset($1::json) AS (
+           tenant_id int, folder_id bigint, item_id bigint, holder text, epoch int, verdict smallint, exception_type text,
+           exception jsonb, operation_id text, prepared_for int, output jsonb, analytics jsonb, progress text,
+           defer_at timestamptz, due_at timestamptz, now timestamptz, user_id bigint, client_id text, next_id bigint,
+           next_unique_key uuid)) WITH ORDINALITY
          AS a(tenant_id, folder_id, item_id, holder, epoch, verdict, exception_type,
               exception, operation_id, prepared_for, output, analytics, progress,
-              defer_at, due_at, now, user_id, client_id,
-              next_id, next_unique_key, position)
+              defer_at, due_at, now, user_id, client_id, next_id,
+              next_unique_key, position)
 ), found AS MATERIALIZED (
   SELECT a.*, t.state, t.lease_holder, t.lease_epoch, t.retry_number, t.operation_id AS past_operation_id,
          t.exception_type AS past_exception_type, t.queue_id, t.key, q.revision, q.is_encrypted,
@@ -46,9 +48,9 @@ WITH asked AS MATERIALIZED (
 ), changed AS (
   UPDATE orchestrator.queue_items t
      SET state = d.following, row_version = t.row_version + 1, progress = coalesce(d.progress, t.progress),
-         output = CASE WHEN d.following <> 0 THEN d.output::jsonb END,
-         analytics = CASE WHEN d.following <> 0 THEN d.analytics::jsonb END,
-         exception_type = d.exception_type, exception = d.exception::jsonb,
+         output = CASE WHEN d.following <> 0 THEN d.output END,
+         analytics = CASE WHEN d.following <> 0 THEN d.analytics END,
+         exception_type = d.exception_type, exception = d.exception,
          operation_id = CASE WHEN d.following = 0 THEN t.operation_id ELSE d.operation_id END,
          ended_at = CASE WHEN d.following <> 0 THEN d.now END,
          started_at = CASE WHEN d.following <> 0 THEN t.started_at END,
@@ -63,35 +65,8 @@ WITH asked AS MATERIALIZED (
     FROM decided d WHERE t.tenant_id = d.tenant_id AND t.id = d.item_id
   RETURNING t.*, d.position, d.folder_id, d.now, d.user_id, d.client_id, d.next_id, d.next_unique_key,
             d.defer_at AS next_defer_at, d.is_encrypted
-), cloned AS (
-  INSERT INTO orchestrator.queue_items (
-    tenant_id, id, key, unique_key, queue_id, priority, rank, due_at, risk_at, defer_at, is_deferred,
-    has_unique_reference, reference, reference_key, source, parent_operation_id, ancestor_id, ancestor_unique_key,
-    manual_ancestor_id, manual_ancestor_unique_key, retry_number, manual_retry_number, previous_attempts_s, created_at,
-    created_by)
-  OVERRIDING SYSTEM VALUE
-  SELECT c.tenant_id, coalesce(c.next_id, nextval('orchestrator.queue_items_id_seq')), c.key, c.next_unique_key,
-         c.queue_id, c.priority, c.rank, c.due_at, c.risk_at,
-         CASE WHEN c.next_defer_at > c.now THEN c.next_defer_at END, coalesce(c.next_defer_at > c.now, false),
-         c.has_unique_reference, c.reference, c.reference_key, c.source, c.parent_operation_id, c.id, c.unique_key,
-         c.manual_ancestor_id, c.manual_ancestor_unique_key, c.retry_number + 1, c.manual_retry_number,
-         c.previous_attempts_s + greatest(0, extract(epoch FROM c.now - c.started_at))::int, c.now, c.created_by
-    FROM changed c WHERE c.state = 5 ORDER BY c.position
-  RETURNING tenant_id, id, ancestor_id, created_at
-), copied AS (
-  INSERT INTO orchestrator.queue_item_contents (tenant_id, item_id, content)
-  SELECT n.tenant_id, n.id, o.content FROM cloned n
-    JOIN orchestrator.queue_item_contents o ON o.tenant_id = n.tenant_id AND o.item_id = n.ancestor_id
-), noted AS (
-  INSERT INTO orchestrator.queue_item_events (tenant_id, item_id, action, state, review_state, reviewer_id, user_id,
-                                              client_id, created_at)
-  SELECT e.tenant_id, e.item_id, e.action, e.state, e.review_state, e.reviewer_id, e.user_id, e.client_id, e.now
-    FROM (SELECT c.tenant_id, c.id AS item_id, 3::smallint AS action, c.state, c.review_state, c.reviewer_id, c.user_id,
-                 c.client_id, c.now, c.position FROM changed c
-           UNION ALL
-          SELECT n.tenant_id, n.id, 4, 0::smallint, 0::smallint, NULL, c.user_id, c.client_id, c.now, c.position FROM cloned n
-            JOIN changed c ON c.tenant_id = n.tenant_id AND c.id = n.ancestor_id) e
-   ORDER BY e.position, e.action
+"""
+ANSWERED = """
 ), emitted AS (
   INSERT INTO kernel.outbox (tenant_id, event_id, type, folder_id, user_id, occurred_at, payload)
   SELECT c.tenant_id, gen_random_uuid(),
@@ -127,6 +102,45 @@ SELECT f.position, f.state, f.lease_holder, f.lease_epoch, f.past_operation_id, 
        AS is_awaited
   FROM found f LEFT JOIN decided d ON d.position = f.position
 """
+RESULT = f"""{ASKED}
+), cloned AS (
+  INSERT INTO orchestrator.queue_items (
+    tenant_id, id, key, unique_key, queue_id, priority, rank, due_at, risk_at, defer_at, is_deferred,
+    has_unique_reference, reference, reference_key, source, parent_operation_id, ancestor_id, ancestor_unique_key,
+    manual_ancestor_id, manual_ancestor_unique_key, retry_number, manual_retry_number, previous_attempts_s, created_at,
+    created_by)
+  OVERRIDING SYSTEM VALUE
+  SELECT c.tenant_id, coalesce(c.next_id, nextval('orchestrator.queue_items_id_seq')), c.key, c.next_unique_key,
+         c.queue_id, c.priority, c.rank, c.due_at, c.risk_at,
+         CASE WHEN c.next_defer_at > c.now THEN c.next_defer_at END, coalesce(c.next_defer_at > c.now, false),
+         c.has_unique_reference, c.reference, c.reference_key, c.source, c.parent_operation_id, c.id, c.unique_key,
+         c.manual_ancestor_id, c.manual_ancestor_unique_key, c.retry_number + 1, c.manual_retry_number,
+         c.previous_attempts_s + greatest(0, extract(epoch FROM c.now - c.started_at))::int, c.now, c.created_by
+    FROM changed c WHERE c.state = 5 ORDER BY c.position
+  RETURNING tenant_id, id, ancestor_id, created_at
+), copied AS (
+  INSERT INTO orchestrator.queue_item_contents (tenant_id, item_id, content)
+  SELECT n.tenant_id, n.id, o.content FROM cloned n
+    JOIN orchestrator.queue_item_contents o ON o.tenant_id = n.tenant_id AND o.item_id = n.ancestor_id
+), noted AS (
+  INSERT INTO orchestrator.queue_item_events (tenant_id, item_id, action, state, review_state, reviewer_id, user_id,
+                                              client_id, created_at)
+  SELECT e.tenant_id, e.item_id, e.action, e.state, e.review_state, e.reviewer_id, e.user_id, e.client_id, e.now
+    FROM (SELECT c.tenant_id, c.id AS item_id, 3::smallint AS action, c.state, c.review_state, c.reviewer_id, c.user_id,
+                 c.client_id, c.now, c.position FROM changed c
+           UNION ALL
+          SELECT n.tenant_id, n.id, 4, 0::smallint, 0::smallint, NULL, c.user_id, c.client_id, c.now, c.position FROM cloned n
+            JOIN changed c ON c.tenant_id = n.tenant_id AND c.id = n.ancestor_id) e
+   ORDER BY e.position, e.action
+{ANSWERED}"""
+# As RESULT, of results that let no attempt follow.
+LAST_RESULT = f"""{ASKED}
+), noted AS (
+  INSERT INTO orchestrator.queue_item_events (tenant_id, item_id, action, state, review_state, reviewer_id, user_id,
+                                              client_id, created_at)
+  SELECT c.tenant_id, c.id, 3, c.state, c.review_state, c.reviewer_id, c.user_id, c.client_id, c.now
+    FROM changed c ORDER BY c.position
+{ANSWERED}"""
 # One item with what a result for it must be prepared for, locked.
 TO_PREPARE = f"""
 SELECT i.id, i.queue_id, i.state, i.retry_number, i.lease_holder, i.lease_epoch
@@ -135,9 +149,11 @@ SELECT i.id, i.queue_id, i.state, i.retry_number, i.lease_holder, i.lease_epoch
  WHERE {scope.IN_ONE_FOLDER} FOR UPDATE OF i
 """
 
+_encoder = msgspec.json.Encoder()
 
-class Result(NamedTuple):
-    """What a robot says of an item, in the order of RESULT's parameters; JSON as text.
+
+class Result(msgspec.Struct, frozen=True):
+    """What a robot says of an item, by the names of ASKED.
 
     `prepared_for`: the revision of the queue whose schemas and seals have been seen to. `next_id`: the id of the next
     attempt, if there will be one, when its sealed content has to know it.
@@ -150,11 +166,11 @@ class Result(NamedTuple):
     epoch: int | None
     verdict: int
     exception_type: str | None
-    exception: str | None
+    exception: msgspec.Raw | None
     operation_id: str | None
     prepared_for: int | None
-    output: str | None
-    analytics: str | None
+    output: msgspec.Raw | None
+    analytics: msgspec.Raw | None
     progress: str | None
     defer_at: datetime | None
     due_at: datetime | None
@@ -164,6 +180,11 @@ class Result(NamedTuple):
     next_id: int | None
     next_unique_key: UUID
 
+    @property
+    def is_last(self) -> bool:
+        """Whether LAST_RESULT does: no attempt follows, whatever the queue says of retries."""
+        return self.verdict != rules.Verdict.FAILURE
+
 
 async def apply(db: Connection, results: Sequence[Result]) -> list[Record | None]:
     """Carry results out, each for itself: one statement. None: the folder does not show such an item.
@@ -172,7 +193,8 @@ async def apply(db: Connection, results: Sequence[Result]) -> list[Record | None
     item was before. No two results may be of one item.
     """
     answers: list[Record | None] = [None] * len(results)
-    for row in await db.fetch(RESULT, *zip(*results, strict=True)):
+    statement = LAST_RESULT if all(result.is_last for result in results) else RESULT
+    for row in await db.fetch(statement, _encoder.encode(results).decode()):
         answers[row["position"] - 1] = row
     return answers
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
 from asyncpg import Record
+from msgspec.structs import replace
 
 from podium import wire
 from podium.kernel.call import given
@@ -78,7 +80,7 @@ async def _by_reference(traffic: Traffic, who: Who, taker: Taker, reference_key:
         found = await store_taking.choose(db, who.tenant_id, taker.queue_id, reference_key, is_whole=is_whole)
         if found is None:
             return Taken(is_current=True, is_ready=True, item=None)
-        return (await store_taking.take(db, [taker._replace(is_ready=True, wanted_id=found)]))[0]
+        return (await store_taking.take(db, [replace(taker, is_ready=True, wanted_id=found)]))[0]
 
 
 async def _started(traffic: Traffic, who: Who, queue: Definition, row: Record) -> Started:
@@ -99,6 +101,7 @@ def _taker(queue: Definition, who: Who, robot_id: int | None, *, is_ready: bool)
         who.folder_id,
         queue.id,
         queue.revision,
+        msgspec.Raw(queue.shown),
         is_ready,
         robot_id,
         who.job_key,

@@ -21,7 +21,7 @@ DEFAULT_DAYS = 30
 
 
 class Definition(NamedTuple):
-    """A queue as whoever works on its items needs it; the schemas are JSON texts.
+    """A queue as whoever works on its items needs it; the schemas are JSON texts. `shown`: what events say of it, JSON.
 
     `revision` is raised at every change of the queue: what was read of it once holds while the revision is the same.
     """
@@ -41,6 +41,7 @@ class Definition(NamedTuple):
     output_schema: str | None
     analytics_schema: str | None
     process_id: int | None
+    shown: str
 
 
 class Asked(NamedTuple):

@@ -56,18 +56,22 @@ SHARED = Shared(
     unlink=UNLINK,
 )
 
-NAMED = f"""
+# In the order of Definition.
+DEFINITION = """
 SELECT q.id, q.key, q.name, q.revision, q.max_retries, q.is_retried_automatically, q.is_retried_when_abandoned,
        q.has_unique_references, q.is_encrypted, q.sla_minutes, q.risk_sla_minutes, q.content_schema, q.output_schema,
-       q.analytics_schema, q.process_id
+       q.analytics_schema, q.process_id,
+       json_build_object(
+         'Id', q.id, 'Key', q.key, 'Name', q.name, 'Description', q.description, 'MaxNumberOfRetries', q.max_retries,
+         'AcceptAutomaticallyRetry', q.is_retried_automatically, 'EnforceUniqueReference', q.has_unique_references,
+         'SlaInMinutes', q.sla_minutes, 'RiskSlaInMinutes', q.risk_sla_minutes)::text AS shown
+"""
+NAMED = f"""{DEFINITION}
   FROM orchestrator.queue_folders t JOIN orchestrator.queues q ON q.tenant_id = t.tenant_id AND q.id = t.queue_id
  WHERE {scope.IN_FOLDERS} AND t.name_key = $3
 """
-DEFINITIONS = """
-SELECT t.id, t.key, t.name, t.revision, t.max_retries, t.is_retried_automatically, t.is_retried_when_abandoned,
-       t.has_unique_references, t.is_encrypted, t.sla_minutes, t.risk_sla_minutes, t.content_schema, t.output_schema,
-       t.analytics_schema, t.process_id
-  FROM orchestrator.queues t WHERE t.tenant_id = $1 AND t.id = ANY($2::bigint[])
+DEFINITIONS = f"""{DEFINITION}
+  FROM orchestrator.queues q WHERE q.tenant_id = $1 AND q.id = ANY($2::bigint[])
 """
 ADD = """
 INSERT INTO orchestrator.queues (tenant_id, key, name, name_key, description, max_retries, is_retried_automatically,
