@@ -7,6 +7,7 @@ All shapes of the field lead to the same routes: `/odata/..`, `/{org}/{tenant}/o
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 ORCHESTRATOR = "orchestrator"
@@ -22,6 +23,7 @@ _CONTEXTS = {
     **dict.fromkeys(_FACADES, IDENTITY),
 }
 _ROOTS = frozenset({"odata", "api", "tasks", "forms", "t"})
+LONGEST_KEPT = 200
 _RESERVED = (
     _ROOTS | frozenset(_CONTEXTS) | frozenset({"swagger", "healthz", "readyz", "livez", "metrics", "console", "blobs"})
 )
@@ -39,6 +41,15 @@ class Address(NamedTuple):
 
 def resolve(path: str) -> Address:
     """Split a decoded path. A literal `..` (a client builds one) takes back the segment before it."""
+    return _kept(path) if len(path) <= LONGEST_KEPT else _split(path)
+
+
+@lru_cache(maxsize=4096)
+def _kept(path: str) -> Address:
+    return _split(path)
+
+
+def _split(path: str) -> Address:
     segments = path.split("/")[1:]
     if ".." in segments or "." in segments:
         segments = _normalise(segments)

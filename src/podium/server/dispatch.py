@@ -46,6 +46,7 @@ class Dispatcher(Generic[T]):
 
     def __init__(self, routes: Iterable[tuple[str, str, T]]) -> None:
         self._root: _Node[T] = _Node()
+        self._spelled: dict[tuple[str, str], Found[T]] = {}
         for method, path, target in routes:
             self._add(method, path, target)
 
@@ -70,9 +71,15 @@ class Dispatcher(Generic[T]):
         if method in node.methods:
             raise ValueError(f"{method} {path} is the same route as another")
         node.methods[method] = (target, tuple(names))
+        if not names:
+            self._spelled[method, path] = Found(target, {})
 
     def find(self, method: str, path: str) -> Found[T] | None:
         """The route of a decoded path, None when there is none. Raises MethodNotAllowed."""
+        spelled = self._spelled.get((method, path))
+        return self._searched(method, path) if spelled is None else spelled
+
+    def _searched(self, method: str, path: str) -> Found[T] | None:
         node = self._root
         values: dict[str, str] = {}
         ordered: list[str] = []

@@ -73,21 +73,29 @@ class Request:
         declared = self.headers.get("content-length", "")
         if declared.isdigit() and int(declared) > limit_bytes:
             raise TooLarge(f"The body is larger than {limit_bytes} bytes.")
-        pieces: list[bytes] = []
-        size = 0
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        first: bytes = message.get("body", b"")
+        if len(first) > limit_bytes:
+            raise TooLarge(f"The body is larger than {limit_bytes} bytes.")
+        if not message.get("more_body", False):
+            return first
+        pieces, size = [first], len(first)
         async for piece in self.stream():
             size += len(piece)
             if size > limit_bytes:
                 raise TooLarge(f"The body is larger than {limit_bytes} bytes.")
             pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        return b"".join(pieces)
 
 
 def _trace_id(traceparent: str) -> str:
     """`00-<trace>-<span>-01`: the caller's trace with a span of ours, or a new trace."""
     parts = traceparent.split("-")
-    trace = parts[1] if len(parts) == 4 and len(parts[1]) == 32 and _is_hex(parts[1]) else secrets.token_hex(16)
-    return f"00-{trace}-{secrets.token_hex(8)}-01"
+    new = secrets.token_hex(24)
+    trace = parts[1] if len(parts) == 4 and len(parts[1]) == 32 and _is_hex(parts[1]) else new[:32]
+    return f"00-{trace}-{new[32:]}-01"
 
 
 def _is_hex(text: str) -> bool:

@@ -80,7 +80,8 @@ class Turn:
         except Exception as error:  # noqa: BLE001 - the edge: whatever happens below becomes an answer and a log line
             answer = self._refusal(error, request, address)
         if address.context == addresses.ORCHESTRATOR and address.path[:6].lower() == "/odata":
-            answer = answer._replace(headers=(*answer.headers, render.ODATA_VERSION))
+            status, kind, body, headers, file = answer
+            answer = Answer(status, kind, body, (*headers, render.ODATA_VERSION), file)
         self._record(request, answer, seen, time.perf_counter() - started)
         return answer
 

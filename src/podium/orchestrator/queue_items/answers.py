@@ -14,6 +14,9 @@ from podium.orchestrator.queue_items import rules
 from podium.orchestrator.queue_items.entity import PRIORITIES, REVIEW_STATES, STATES
 
 _encoder = msgspec.json.Encoder()
+LAST_YEAR = rules.LAST_INSTANT.year
+OFFSET_CHARS = len("+00:00")
+
 _NULL = msgspec.Raw(b"null")
 
 
@@ -75,11 +78,15 @@ def item_json(
     return _encoder.encode(members).decode()
 
 
-def instant(value: datetime | None) -> str | None:
-    """As the entity writes it: UTC with six digits; null for no instant and for infinity."""
-    if value is None or value.replace(tzinfo=UTC) >= rules.LAST_INSTANT:
+def instant(value: datetime | None) -> datetime | str | None:
+    """For an encoder, which makes of it what the entity writes: UTC with six digits; null for no instant and infinity."""
+    if value is None or (value.year == LAST_YEAR and value.replace(tzinfo=UTC) >= rules.LAST_INSTANT):
         return None
-    return f"{value.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    if value.tzinfo is not UTC:
+        value = value.astimezone(UTC)
+    if value.microsecond:
+        return value  # the encoder writes six digits, and is faster; a round second it would write without any
+    return f"{value.isoformat(timespec='microseconds')[:-OFFSET_CHARS]}Z"
 
 
 def row_version(number: int) -> str:

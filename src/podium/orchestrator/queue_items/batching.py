@@ -35,10 +35,10 @@ class Batcher(Generic[Asked, Answered]):
 
     `run` answers each of its arguments, in their order, after they are committed; it must leave nothing behind when it
     fails. Then each call is run alone, so that one that cannot be carried out fails nobody else; a database that is away
-    is told to all of them at once. While nothing runs, a call goes at once; what comes while a batch runs waits for its
-    end, and goes together: a few large batches cost the database less than many small ones beside each other. Only when
-    a batch has been running for 10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to
-    `in_flight` of them. `key`: calls of equal keys do not share a batch and keep their order.
+    is told to all of them at once. A call goes at once while fewer than `at_once` batches run; what comes then waits
+    for the end of one, and goes together: a few large batches cost the database less than many small ones beside each
+    other. When a batch has been running for 10 ms, as it waits for a lock perhaps, another goes beside it, and so on up
+    to `in_flight` of them. `key`: calls of equal keys do not share a batch and keep their order.
     """
 
     def __init__(
@@ -47,11 +47,13 @@ class Batcher(Generic[Asked, Answered]):
         *,
         key: Callable[[Asked], Hashable] | None = None,
         most: int = MOST_IN_BATCH,
+        at_once: int = 1,
         in_flight: int = MOST_IN_FLIGHT,
     ) -> None:
         self._run = run
         self._key = key
         self._most = most
+        self._at_once = at_once
         self._in_flight = in_flight
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -70,7 +72,7 @@ class Batcher(Generic[Asked, Answered]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answered] = loop.create_future()
         self._waiting.append(_Waiting(asked, answer, self._key(asked) if self._key else None))
-        if not self._running:
+        if self._running < self._at_once:
             self._begin()
         elif self._look is None:
             self._look = loop.call_later(SLOW_SECONDS, self._look_again)

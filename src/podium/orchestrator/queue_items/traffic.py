@@ -25,7 +25,8 @@ class Traffic:
         self.db = db
         self.keyring = keyring
         self.definitions = Definitions(db)
-        self._adds: Batcher[NewItem, Added] = Batcher(self._add)
+        self._adds: Batcher[NewItem, Added] = Batcher(self._add, at_once=2)
+        # Hand-outs of one queue look at the same rows: beside each other they would do their work twice.
         self._takes: Batcher[Taker, Taken] = Batcher(self._take)
         self._results: Batcher[Result, Record | None] = Batcher(self._apply, key=_item)
 
