@@ -85,7 +85,7 @@ class Dispatcher(Generic[T]):
         ordered: list[str] = []
         for segment in path.split("/")[1:]:
             word, arguments = split_segment(segment)
-            keys = tuple(sorted(key.lower() for key, _ in arguments))
+            keys = tuple(sorted(key.lower() for key, _ in arguments)) if arguments else ()
             child = node.children.get((word.lower(), keys))
             if child is None and node.wildcard is not None:
                 child, arguments = node.wildcard, [("", segment)]

@@ -5,21 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import asyncpg
 import pytest
 from msgspec import Raw
 
+from podium.kernel.db import Connection
 from podium.kernel.ids import uuid7
 from podium.orchestrator.queue_items import store_adding
 from podium.orchestrator.queue_items.batching import Batcher
 from podium.orchestrator.queue_items.store_adding import Added, NewItem
+from podium.orchestrator.queue_items.traffic import Traffic
 from tests.api.queue_items.calls import Desk
 from tests.builders import Given
 from tests.conftest import Caller
-
-ADD = store_adding.add
 
 
 @pytest.fixture
@@ -28,15 +27,15 @@ async def desk(api: Caller, given: Given) -> Desk:
 
 
 @pytest.fixture
-def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+def batches(api: Caller, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many items each statement added."""
     sizes: list[int] = []
 
-    async def add(db: Any, items: list[NewItem]) -> Any:
+    async def add(db: Connection, items: Sequence[NewItem]) -> list[Added]:
         sizes.append(len(items))
-        return await ADD(db, items)
+        return await store_adding.add(db, items)
 
-    monkeypatch.setattr(store_adding, "add", add)
+    monkeypatch.setattr(api.node.port(Traffic)._adds, "_run", add)
     return sizes
 
 
@@ -85,11 +84,7 @@ async def test_a_row_that_the_database_refuses_fails_its_own_call_only(desk: Des
     rows = await node.rows("SELECT revision FROM orchestrator.queues WHERE id = $1", desk.queue["Id"])
     items = [row(desk, rows[0]["revision"], priority) for priority in (1, 9, 0)]
 
-    async def add(batch: Sequence[NewItem]) -> list[Added]:
-        async with node.db.acquire() as db:
-            return await store_adding.add(db, batch)
-
-    batcher: Batcher[NewItem, Added] = Batcher(add, in_flight=1)
+    batcher: Batcher[Connection, NewItem, Added] = Batcher(node.db.acquire, store_adding.add)
     found = await asyncio.gather(*map(batcher.submit, items), return_exceptions=True)
     assert [isinstance(each, asyncpg.CheckViolationError) for each in found] == [False, True, False]
     stored = await node.rows(

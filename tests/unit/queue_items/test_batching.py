@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import pytest
 
@@ -24,7 +25,7 @@ class Runs:
         self.bad: set[int] = set()
         self.is_away = False
 
-    async def __call__(self, asked: Sequence[int]) -> list[int]:
+    async def __call__(self, _: None, asked: Sequence[int]) -> list[int]:
         self.batches.append(list(asked))
         self.now_running += 1
         self.most_running = max(self.most_running, self.now_running)
@@ -44,7 +45,7 @@ def runs() -> Runs:
     return Runs()
 
 
-async def waiting(batcher: Batcher[int, int], numbers: Sequence[int]) -> list[asyncio.Task[int]]:
+async def waiting(batcher: Batcher[None, int, int], numbers: Sequence[int]) -> list[asyncio.Task[int]]:
     """The calls, each as far as it gets."""
     tasks = [asyncio.create_task(batcher.submit(number)) for number in numbers]
     for _ in range(5):
@@ -53,13 +54,13 @@ async def waiting(batcher: Batcher[int, int], numbers: Sequence[int]) -> list[as
 
 
 async def test_a_lone_call_goes_at_once(runs: Runs) -> None:
-    assert await Batcher(runs).submit(4) == 40
+    assert await Batcher(nullcontext, runs).submit(4) == 40
     assert runs.batches == [[4]]
 
 
 async def test_calls_that_come_while_a_batch_runs_go_together_and_get_their_own_answers(runs: Runs) -> None:
     runs.may_go.clear()
-    batcher = Batcher(runs, in_flight=1)
+    batcher = Batcher(nullcontext, runs, in_flight=1)
     first = await waiting(batcher, [1])
     rest = await waiting(batcher, [2, 3, 4])
     assert runs.batches == [[1]]
@@ -69,7 +70,7 @@ async def test_calls_that_come_while_a_batch_runs_go_together_and_get_their_own_
 
 
 async def test_no_more_batches_run_at_once_than_allowed_and_none_is_too_large(runs: Runs) -> None:
-    batcher = Batcher(runs, most=3, in_flight=2)
+    batcher = Batcher(nullcontext, runs, most=3, in_flight=2)
     answers = await asyncio.gather(*(batcher.submit(number) for number in range(50)))
     assert answers == [number * 10 for number in range(50)]
     assert runs.most_running <= 2
@@ -78,7 +79,7 @@ async def test_no_more_batches_run_at_once_than_allowed_and_none_is_too_large(ru
 
 async def test_a_slow_batch_lets_others_go_beside_it_up_to_the_limit(runs: Runs) -> None:
     runs.may_go.clear()
-    batcher = Batcher(runs, in_flight=3)
+    batcher = Batcher(nullcontext, runs, in_flight=3)
     tasks: list[asyncio.Task[int]] = []
     for number in range(3):
         tasks += await waiting(batcher, [number])
@@ -98,14 +99,14 @@ async def test_a_call_that_comes_as_the_last_batch_ends_goes_at_once(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batching, "SLOW_SECONDS", 3600.0)
-    batcher = Batcher(runs)
+    batcher = Batcher(nullcontext, runs)
     async with asyncio.timeout(10):
         assert [await batcher.submit(number) for number in range(20)] == [number * 10 for number in range(20)]
 
 
 async def test_a_bad_call_fails_nobody_else(runs: Runs) -> None:
     runs.bad = {3}
-    batcher = Batcher(runs, in_flight=1)
+    batcher = Batcher(nullcontext, runs, in_flight=1)
     answers = await asyncio.gather(*(batcher.submit(number) for number in range(6)), return_exceptions=True)
     assert [answer for answer in answers if not isinstance(answer, Exception)] == [0, 10, 20, 40, 50]
     assert isinstance(answers[3], ValueError)
@@ -113,7 +114,7 @@ async def test_a_bad_call_fails_nobody_else(runs: Runs) -> None:
 
 async def test_a_lost_database_is_told_to_all_and_the_next_call_is_tried(runs: Runs) -> None:
     runs.is_away = True
-    batcher = Batcher(runs, in_flight=1)
+    batcher = Batcher(nullcontext, runs, in_flight=1)
     answers = await asyncio.gather(*(batcher.submit(number) for number in range(4)), return_exceptions=True)
     assert all(isinstance(answer, Unavailable) for answer in answers)
     assert sum(map(len, runs.batches)) == 4, "nobody is tried again one by one"
@@ -123,7 +124,7 @@ async def test_a_lost_database_is_told_to_all_and_the_next_call_is_tried(runs: R
 
 async def test_a_caller_who_gives_up_leaves_the_others_alone(runs: Runs) -> None:
     runs.may_go.clear()
-    batcher = Batcher(runs, in_flight=1)
+    batcher = Batcher(nullcontext, runs, in_flight=1)
     tasks = await waiting(batcher, [1, 2, 3])
     tasks[0].cancel()
     tasks[1].cancel()
@@ -135,7 +136,7 @@ async def test_a_caller_who_gives_up_leaves_the_others_alone(runs: Runs) -> None
 
 async def test_calls_of_equal_keys_never_share_a_batch_and_keep_their_order(runs: Runs) -> None:
     runs.may_go.clear()
-    batcher: Batcher[int, int] = Batcher(runs, key=lambda number: number % 10, in_flight=1)
+    batcher: Batcher[None, int, int] = Batcher(nullcontext, runs, key=lambda number: number % 10, in_flight=1)
     tasks = await waiting(batcher, [5, 1, 11, 2, 21, 12])
     runs.may_go.set()
     await asyncio.gather(*tasks)
@@ -146,7 +147,7 @@ async def test_calls_of_equal_keys_never_share_a_batch_and_keep_their_order(runs
 
 async def test_closing_carries_out_what_waits_and_refuses_what_comes_after(runs: Runs) -> None:
     runs.may_go.clear()
-    batcher = Batcher(runs, in_flight=1)
+    batcher = Batcher(nullcontext, runs, in_flight=1)
     tasks = await waiting(batcher, [1, 2, 3])
     closing = asyncio.create_task(batcher.close())
     await asyncio.sleep(0)
@@ -158,12 +159,12 @@ async def test_closing_carries_out_what_waits_and_refuses_what_comes_after(runs:
 
 
 async def test_a_refusal_of_one_call_is_its_own(runs: Runs) -> None:
-    async def refuse(asked: Sequence[int]) -> list[int]:
+    async def refuse(session: None, asked: Sequence[int]) -> list[int]:
         if 2 in asked:
             raise Conflict("two")
-        return await runs(asked)
+        return await runs(session, asked)
 
-    batcher = Batcher(refuse, in_flight=1)
+    batcher = Batcher(nullcontext, refuse, in_flight=1)
     answers = await asyncio.gather(*(batcher.submit(number) for number in (1, 2, 3)), return_exceptions=True)
     assert answers[0] == 10
     assert isinstance(answers[1], Conflict)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Generic, NamedTuple, TypeVar
 
 import structlog
 
-from podium.kernel.errors import ApiError, Unavailable
+from podium.kernel.errors import Unavailable
 
 MOST_IN_BATCH = 128
 MOST_IN_FLIGHT = 4
 SLOW_SECONDS = 0.01
 CLOSE_SECONDS = 10.0
 
+Session = TypeVar("Session")
 Asked = TypeVar("Asked")
 Answered = TypeVar("Answered")
 
@@ -30,26 +32,31 @@ class _Waiting(NamedTuple, Generic[Asked, Answered]):
     key: Hashable
 
 
-class Batcher(Generic[Asked, Answered]):
+class Batcher(Generic[Session, Asked, Answered]):
     """Runs what is submitted in batches. Used from one event loop; one per kind of call and process.
 
-    `run` answers each of its arguments, in their order, after they are committed; it must leave nothing behind when it
-    fails. Then each call is run alone, so that one that cannot be carried out fails nobody else; a database that is away
-    is told to all of them at once. A call goes at once while fewer than `at_once` batches run; what comes then waits
-    for the end of one, and goes together: a few large batches cost the database less than many small ones beside each
-    other. When a batch has been running for 10 ms, as it waits for a lock perhaps, another goes beside it, and so on up
-    to `in_flight` of them. `key`: calls of equal keys do not share a batch and keep their order.
+    `open_` gives the connection that batches run on, one after the other while calls wait. `run` answers each of its
+    arguments, in their order, after they are committed; it must leave nothing behind when it fails. Then each call is
+    run alone, so that one that cannot be carried out fails nobody else; a database that is away is told to all of them
+    at once.
+
+    A call goes at once while fewer than `at_once` batches run; what comes then waits for the end of one, and goes
+    together: a few large batches cost the database less than many small ones beside each other. When a batch has been
+    running for 10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to `in_flight` of them.
+    `key`: calls of equal keys do not share a batch and keep their order.
     """
 
     def __init__(
         self,
-        run: Callable[[Sequence[Asked]], Awaitable[Sequence[Answered]]],
+        open_: Callable[[], AbstractAsyncContextManager[Session]],
+        run: Callable[[Session, Sequence[Asked]], Awaitable[Sequence[Answered]]],
         *,
         key: Callable[[Asked], Hashable] | None = None,
         most: int = MOST_IN_BATCH,
         at_once: int = 1,
         in_flight: int = MOST_IN_FLIGHT,
     ) -> None:
+        self._open = open_
         self._run = run
         self._key = key
         self._most = most
@@ -86,8 +93,7 @@ class Batcher(Generic[Asked, Answered]):
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        for waiting in self._waiting:
-            _fail(waiting, Unavailable("The server is going down."))
+        _fail(self._waiting, Unavailable("The server is going down."))
         self._waiting.clear()
 
     def _begin(self) -> None:
@@ -110,14 +116,7 @@ class Batcher(Generic[Asked, Answered]):
         """Run batches until nothing waits."""
         try:
             while self._waiting:
-                self._last_began = asyncio.get_running_loop().time()
-                batch = self._take()
-                try:
-                    await self._carry_out(batch)
-                except asyncio.CancelledError:
-                    for waiting in batch:
-                        _fail(waiting, Unavailable("The server is going down."))
-                    raise
+                await self._carry_out(self._take())
         finally:
             self._running -= 1  # at once: the task itself is done a little later, when a call may have come
 
@@ -138,31 +137,44 @@ class Batcher(Generic[Asked, Answered]):
         self._waiting.extendleft(reversed(put_off))
         return batch
 
-    async def _carry_out(self, batch: Sequence[_Waiting[Asked, Answered]]) -> None:
+    async def _carry_out(self, batch: list[_Waiting[Asked, Answered]]) -> None:
+        """Run this batch, and on the same session those that follow it at once."""
         try:
-            answers = await self._run([waiting.asked for waiting in batch])
-        except ApiError as error:
-            if isinstance(error, Unavailable) or len(batch) == 1:
-                for waiting in batch:
-                    _fail(waiting, error)
-                return
-            await self._one_by_one(batch, error)
+            async with self._open() as session:
+                while batch:
+                    self._last_began = asyncio.get_running_loop().time()
+                    _tell(batch, await self._run(session, [waiting.asked for waiting in batch]))
+                    batch = self._take()
+        except asyncio.CancelledError:
+            _fail(batch, Unavailable("The server is going down."))
+            raise
         except Exception as error:  # noqa: BLE001 - it is told to who called
-            if len(batch) == 1:
-                _fail(batch[0], error)
+            if len(batch) < 2 or isinstance(error, Unavailable):
+                _fail(batch, error)
             else:
                 await self._one_by_one(batch, error)
-        else:
-            for waiting, answer in zip(batch, answers, strict=True):
-                if not waiting.answer.done():
-                    waiting.answer.set_result(answer)
 
     async def _one_by_one(self, batch: Sequence[_Waiting[Asked, Answered]], error: Exception) -> None:
         log.warning("batch failed, each call is repeated alone", calls=len(batch), error=str(error))
-        for waiting in batch:
-            await self._carry_out([waiting])
+        try:
+            for waiting in batch:
+                try:
+                    async with self._open() as session:
+                        _tell([waiting], await self._run(session, [waiting.asked]))
+                except Exception as own:  # noqa: BLE001 - it is told to who called
+                    _fail([waiting], own)
+        except asyncio.CancelledError:
+            _fail(batch, Unavailable("The server is going down."))
+            raise
 
 
-def _fail(waiting: _Waiting[Asked, Answered], error: Exception) -> None:
-    if not waiting.answer.done():
-        waiting.answer.set_exception(error)
+def _tell(batch: Sequence[_Waiting[Asked, Answered]], answers: Sequence[Answered]) -> None:
+    for waiting, answer in zip(batch, answers, strict=True):
+        if not waiting.answer.done():
+            waiting.answer.set_result(answer)
+
+
+def _fail(batch: Iterable[_Waiting[Asked, Answered]], error: Exception) -> None:
+    for waiting in batch:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 
 from asyncpg import Record
 
-from podium.kernel.db import Database
+from podium.kernel.db import Connection, Database
 from podium.kernel.keyring import Keyring
 from podium.orchestrator.queue_items import store_adding, store_results, store_taking
 from podium.orchestrator.queue_items.batching import Batcher
@@ -25,10 +24,10 @@ class Traffic:
         self.db = db
         self.keyring = keyring
         self.definitions = Definitions(db)
-        self._adds: Batcher[NewItem, Added] = Batcher(self._add, at_once=2)
+        self._adds: Batcher[Connection, NewItem, Added] = Batcher(db.acquire, store_adding.add, at_once=2)
         # Hand-outs of one queue look at the same rows: beside each other they would do their work twice.
-        self._takes: Batcher[Taker, Taken] = Batcher(self._take)
-        self._results: Batcher[Result, Record | None] = Batcher(self._apply, key=_item)
+        self._takes: Batcher[Connection, Taker, Taken] = Batcher(db.acquire, store_taking.take)
+        self._results: Batcher[Connection, Result, Record | None] = Batcher(db.acquire, store_results.apply, key=_item)
 
     async def add(self, who: Who, item: NewItem) -> Added:
         """Add one item; when this returns it is stored for good, unless the caller's transaction fails."""
@@ -51,18 +50,6 @@ class Traffic:
     async def close(self) -> None:
         """Carry out what waits; what comes after is refused."""
         await asyncio.gather(self._adds.close(), self._takes.close(), self._results.close())
-
-    async def _add(self, items: Sequence[NewItem]) -> list[Added]:
-        async with self.db.acquire() as db:
-            return await store_adding.add(db, items)
-
-    async def _take(self, takers: Sequence[Taker]) -> list[Taken]:
-        async with self.db.acquire() as db:
-            return await store_taking.take(db, takers)
-
-    async def _apply(self, results: Sequence[Result]) -> list[Record | None]:
-        async with self.db.acquire() as db:
-            return await store_results.apply(db, results)
 
 
 def _item(result: Result) -> tuple[int, int]:
