@@ -40,10 +40,9 @@ class Batcher(Generic[Session, Asked, Answered]):
     run alone, so that one that cannot be carried out fails nobody else; a database that is away is told to all of them
     at once.
 
-    A call goes at once while fewer than `at_once` batches run; what comes then waits for the end of one, and goes
-    together: a few large batches cost the database less than many small ones beside each other. When a batch has been
-    running for 10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to `in_flight` of them.
-    `key`: calls of equal keys do not share a batch and keep their order.
+    While nothing runs, a call goes at once; what comes while a batch runs waits for its end, and goes together: a few
+    large batches cost the database less than many small ones beside each other. Only when a batch has been running for
+    10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to `in_flight` of them. `key`: calls of equal keys do not share a batch and keep their order.
     """
 
     def __init__(
@@ -53,14 +52,12 @@ class Batcher(Generic[Session, Asked, Answered]):
         *,
         key: Callable[[Asked], Hashable] | None = None,
         most: int = MOST_IN_BATCH,
-        at_once: int = 1,
         in_flight: int = MOST_IN_FLIGHT,
     ) -> None:
         self._open = open_
         self._run = run
         self._key = key
         self._most = most
-        self._at_once = at_once
         self._in_flight = in_flight
         self._waiting: deque[_Waiting[Asked, Answered]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -79,7 +76,7 @@ class Batcher(Generic[Session, Asked, Answered]):
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Answered] = loop.create_future()
         self._waiting.append(_Waiting(asked, answer, self._key(asked) if self._key else None))
-        if self._running < self._at_once:
+        if not self._running:
             self._begin()
         elif self._look is None:
             self._look = loop.call_later(SLOW_SECONDS, self._look_again)

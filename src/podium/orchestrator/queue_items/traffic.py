@@ -24,8 +24,7 @@ class Traffic:
         self.db = db
         self.keyring = keyring
         self.definitions = Definitions(db)
-        self._adds: Batcher[Connection, NewItem, Added] = Batcher(db.acquire, store_adding.add, at_once=2)
-        # Hand-outs of one queue look at the same rows: beside each other they would do their work twice.
+        self._adds: Batcher[Connection, NewItem, Added] = Batcher(db.acquire, store_adding.add)
         self._takes: Batcher[Connection, Taker, Taken] = Batcher(db.acquire, store_taking.take)
         self._results: Batcher[Connection, Result, Record | None] = Batcher(db.acquire, store_results.apply, key=_item)
 
