@@ -1,8 +1,10 @@
 """Values never become SQL text.
 
 A statement put together from pieces is where injection lives, and PostgreSQL cannot remember its plan. So a statement is
-one literal with $1, $2; the constants of `orchestrator/scope.py` may be placed into it, and `kernel/odata`, which
-compiles filters, is the one place that builds text. `{}` of anything else, `%`, `+`, `.format` and `.join` are refused.
+one literal with $1, $2. A constant of the module may be placed into it that is itself a literal, or made of such
+constants, when both stand at the module's level: then the whole text is there when the module is loaded. So may the
+constants of `orchestrator/scope.py`; and `kernel/odata`, which compiles filters, is the one place that builds text. `{}`
+of anything else, `%`, `+`, `.format` and `.join` are refused.
 
 Since text can be put together in more ways than a check can know, what a connection is given is looked at as well: a
 literal, a constant (its name in capitals, made at the module's level), a field of a declared object, or a name of the
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from tools.checks.source import Fault, Source, joined
@@ -36,10 +39,12 @@ def check(source: Source) -> Iterator[Fault]:
         return
     names = _scope_names(source.tree)
     constants = _constants(source.tree)
+    pieces = _pieces(source.tree, names)
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.JoinedStr) and STATEMENT.search(joined(node)):
+        if isinstance(node, ast.JoinedStr) and (STATEMENT.search(joined(node)) or _holds_sql(node, constants)):
+            allowed = pieces.get(node, names)
             for value in node.values:
-                if isinstance(value, ast.FormattedValue) and ast.unparse(value.value) not in names:
+                if isinstance(value, ast.FormattedValue) and ast.unparse(value.value) not in allowed:
                     shown = ast.unparse(value.value)
                     yield source.fault(node.lineno, RULE, f"{{{shown}}} in a statement: give it as a parameter")
         elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Mod):
@@ -164,6 +169,35 @@ def _constants(tree: ast.Module) -> frozenset[str]:
     """Names of the module that hold a statement."""
     assigned = (node for node in tree.body if isinstance(node, ast.Assign) and _is_sql(node.value, frozenset()))
     return frozenset(name.id for node in assigned for name in node.targets if isinstance(name, ast.Name))
+
+
+def _pieces(tree: ast.Module, names: frozenset[str]) -> dict[ast.JoinedStr, frozenset[str]]:
+    """For the f-strings that constants of the module are, what may be placed into each: the literals that came before.
+
+    A name that is set again, at the module's level or anywhere else, is none of them.
+    """
+    stores = Counter(
+        node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    )
+    whole = set(names)
+    found: dict[ast.JoinedStr, frozenset[str]] = {}
+    for node in tree.body:
+        match node:
+            case ast.Assign(targets=[ast.Name() as target], value=ast.Constant(value=str()) | ast.JoinedStr() as value):
+                is_literal = True
+                if isinstance(value, ast.JoinedStr):
+                    found[value] = frozenset(whole)
+                    placed = (part.value for part in value.values if isinstance(part, ast.FormattedValue))
+                    is_literal = all(ast.unparse(each) in whole for each in placed)
+                if is_literal and _is_constant(target) and stores[target.id] == 1:
+                    whole.add(target.id)
+    return found
+
+
+def _holds_sql(node: ast.JoinedStr, constants: frozenset[str]) -> bool:
+    """Whether a statement is placed into the text, which makes it one as well."""
+    placed = (part.value for part in node.values if isinstance(part, ast.FormattedValue))
+    return any(isinstance(each, ast.Name) and each.id in constants for each in placed)
 
 
 def _scope_names(tree: ast.Module) -> frozenset[str]:

@@ -241,6 +241,33 @@ class TestSql:
         text = f'ADD = "INSERT INTO x VALUES ($1)"\nasync def f(db, name, statement, walk, client):\n    {body}\n'
         assert not list(sql.check(source(text)))
 
+    @pytest.mark.parametrize(
+        "text",
+        [
+            'COLUMNS = "t.id, t.name"\nQ = f"SELECT {COLUMNS} FROM x t"',
+            'KEY = "t.id"\nBOTH = f"{KEY}, t.name"\nQ = f"SELECT {BOTH} FROM x t"',
+            'HEAD = "WITH a AS (SELECT $1)"\nQ = f"{HEAD} SELECT 1 FROM a"',
+        ],
+    )
+    def test_lets_pass_pieces_that_are_literals_of_the_module(self, text: str) -> None:
+        assert not list(sql.check(source(text)))
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            'Q = f"SELECT {COLUMNS} FROM x t"\nCOLUMNS = "t.id"',
+            'COLUMNS = ask()\nQ = f"SELECT {COLUMNS} FROM x t"',
+            'KEY = ask()\nBOTH = f"{KEY}, t.name"\nQ = f"SELECT {BOTH} FROM x t"',
+            'COLUMNS = "t.id"\nCOLUMNS = ask()\nQ = f"SELECT {COLUMNS} FROM x t"',
+            'COLUMNS = "t.id"\nfor COLUMNS in ask():\n    pass\nQ = f"SELECT {COLUMNS} FROM x t"',
+            'columns = "t.id"\nQ = f"SELECT {columns} FROM x t"',
+            'COLUMNS = "t.id"\ndef f():\n    return f"SELECT {COLUMNS} FROM x t"',
+            'HEAD = "WITH a AS (SELECT $1)"\nQ = f"{HEAD} {ask()}"',
+        ],
+    )
+    def test_finds_pieces_that_are_not_there_as_a_whole_when_the_module_is_loaded(self, text: str) -> None:
+        assert "sql" in {fault.rule for fault in sql.check(source(text))}
+
     def test_finds_a_scope_constant_that_is_another_modules(self) -> None:
         text = 'from podium.orchestrator.jobs.store import IN_FOLDERS\nQ = f"SELECT 1 FROM x WHERE {IN_FOLDERS}"'
         assert len(list(sql.check(source(text)))) == 1

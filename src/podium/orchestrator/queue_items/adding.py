@@ -16,7 +16,7 @@ from podium.kernel.keyring import Keyring
 from podium.orchestrator.queue_items import answers, contents, rules, store
 from podium.orchestrator.queue_items.callers import Who, connection
 from podium.orchestrator.queue_items.definitions import TRIES, changes_too_often
-from podium.orchestrator.queue_items.entity import PRIORITIES
+from podium.orchestrator.queue_items.entity import PRIORITIES, STATES
 from podium.orchestrator.queue_items.rules import Times
 from podium.orchestrator.queue_items.store_adding import Added, NewItem
 from podium.orchestrator.queue_items.traffic import Traffic
@@ -24,6 +24,8 @@ from podium.orchestrator.queues import schemas
 from podium.orchestrator.queues.rules import Definition
 
 NORMAL = PRIORITIES.index("Normal")
+
+NOTHING = msgspec.Raw(b"{}")
 
 _encoder = msgspec.json.Encoder()
 
@@ -51,38 +53,15 @@ def new_item(queue: Definition, data: wire.QueueItemDataDto, who: Who, taker: Ro
     asked = given(data.priority, None)
     priority = NORMAL if asked is None else PRIORITIES.index(asked)
     state = rules.State.NEW if taker is None else rules.State.IN_PROGRESS
-    source, parent = given(data.source, None), given(data.parent_operation_id, None)
-    content = _content(queue, given(data.specific_content, None))
-    robot_id, job_key = (None, None) if taker is None else (taker.id, who.job_key)
-    key, unique_key = uuid7(), uuid7()
-    shown = {
-        "QueueDefinitionId": queue.id,
-        "Key": key,
-        "UniqueKey": unique_key,
-        "Status": "New" if taker is None else "InProgress",
-        "Priority": PRIORITIES[priority],
-        "Reference": reference,
-        "CreationTime": answers.instant(who.now),
-        "DueDate": answers.instant(times.due_at),
-        "DeferDate": answers.instant(times.defer_at),
-        "RiskSlaDate": answers.instant(times.risk_at),
-        "ParentOperationId": parent,
-        "Source": source,
-        "Progress": progress,
-        "RobotId": robot_id,
-        "ExecutorJobKey": job_key,
-        "RetryNumber": 0,
-        "SpecificContent": None if queue.is_encrypted else content,
-    }
-    return NewItem(
+    item = NewItem(
         tenant_id=who.tenant_id,
         folder_id=who.folder_id,
         queue_id=queue.id,
         revision=queue.revision,
         queue_shown=msgspec.Raw(queue.shown),
         planned_id=None,
-        key=key,
-        unique_key=unique_key,
+        key=uuid7(),
+        unique_key=uuid7(),
         state=state,
         priority=priority,
         due_at=times.due_at,
@@ -92,20 +71,21 @@ def new_item(queue: Definition, data: wire.QueueItemDataDto, who: Who, taker: Ro
         has_unique_reference=queue.has_unique_references,
         reference=reference,
         reference_key=None if reference is None else rules.reference_key(reference),
-        source=source,
-        parent_operation_id=parent,
+        source=given(data.source, None),
+        parent_operation_id=given(data.parent_operation_id, None),
         progress=progress,
-        content=content,
+        content=_content(queue, given(data.specific_content, None)),
         sealed=None,
-        robot_id=robot_id,
-        job_key=job_key,
+        robot_id=None if taker is None else taker.id,
+        job_key=None if taker is None else who.job_key,
         lease_holder=None if taker is None else who.holder,
         created_at=who.now,
         user_id=who.user_id,
         client_id=who.client_id,
         event_id=uuid7(),
-        shown=msgspec.Raw(_encoder.encode({name: value for name, value in shown.items() if value is not None})),
+        shown=NOTHING,
     )
+    return replace(item, shown=_shown(item, is_encrypted=queue.is_encrypted))
 
 
 def hidden(keyring: Keyring, item: NewItem, id_: int) -> NewItem:
@@ -185,3 +165,27 @@ def _content(queue: Definition, content: Mapping[str, Any] | None) -> msgspec.Ra
         if problem is not None:
             raise BadRequest(f"SpecificContent: {problem}", Code.SCHEMA_VIOLATION)
     return None if text is None else msgspec.Raw(text)
+
+
+def _shown(item: NewItem, *, is_encrypted: bool) -> msgspec.Raw:
+    """What events say of a new item, but for its id; content of encrypted queues stays out of them."""
+    members = {
+        "QueueDefinitionId": item.queue_id,
+        "Key": item.key,
+        "UniqueKey": item.unique_key,
+        "Status": STATES[item.state],
+        "Priority": PRIORITIES[item.priority],
+        "Reference": item.reference,
+        "CreationTime": answers.instant(item.created_at),
+        "DueDate": answers.instant(item.due_at),
+        "DeferDate": answers.instant(item.defer_at),
+        "RiskSlaDate": answers.instant(item.risk_at),
+        "ParentOperationId": item.parent_operation_id,
+        "Source": item.source,
+        "Progress": item.progress,
+        "RobotId": item.robot_id,
+        "ExecutorJobKey": item.job_key,
+        "RetryNumber": 0,
+        "SpecificContent": None if is_encrypted else item.content,
+    }
+    return msgspec.Raw(_encoder.encode({name: value for name, value in members.items() if value is not None}))

@@ -42,7 +42,8 @@ class Batcher(Generic[Session, Asked, Answered]):
 
     While nothing runs, a call goes at once; what comes while a batch runs waits for its end, and goes together: a few
     large batches cost the database less than many small ones beside each other. Only when a batch has been running for
-    10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to `in_flight` of them. `key`: calls of equal keys do not share a batch and keep their order.
+    10 ms, as it waits for a lock perhaps, another goes beside it, and so on up to `in_flight` of them. `key`: calls of
+    equal keys do not share a batch and keep their order.
     """
 
     def __init__(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 import msgspec
+from asyncpg import Record
 
 from podium.kernel.db import Connection
 
@@ -184,17 +185,17 @@ async def add(db: Connection, items: Sequence[NewItem]) -> list[Added]:
 
     Items that share an `event_id` are told of in one event, unless all are plain; use `add_many` for those.
     """
-    return await _add(db, ADD_PLAIN if all(item.is_plain for item in items) else ADD, items, is_answered=True)
+    statement = ADD_PLAIN if all(item.is_plain for item in items) else ADD
+    return _added(items, await db.fetch(statement, _encoder.encode(items).decode(), True))
 
 
 async def add_many(db: Connection, items: Sequence[NewItem]) -> list[Added]:
     """As `add`, of items that share events; without their contents."""
-    return await _add(db, ADD, items, is_answered=False)
+    return _added(items, await db.fetch(ADD, _encoder.encode(items).decode(), False))
 
 
-async def _add(db: Connection, statement: str, items: Sequence[NewItem], *, is_answered: bool) -> list[Added]:
+def _added(items: Sequence[NewItem], rows: Sequence[Record]) -> list[Added]:
     answers = [Added(is_current=False, is_made=False, id=0)] * len(items)
-    for row in await db.fetch(statement, _encoder.encode(items).decode(), is_answered):
-        position, id_, is_current, is_made, content = row
+    for position, id_, is_current, is_made, content in rows:
         answers[position - 1] = Added(is_current, is_made, id_, content)
     return answers

@@ -31,7 +31,11 @@ WITH asked AS MATERIALIZED (
   SELECT a.*, t.state, t.lease_holder, t.lease_epoch, t.retry_number, t.operation_id AS past_operation_id,
          t.exception_type AS past_exception_type, t.queue_id, t.key, q.revision, q.is_encrypted,
          q.is_encrypted OR q.output_schema IS NOT NULL OR q.analytics_schema IS NOT NULL AS needs_preparation,
-         q.is_retried_automatically, q.max_retries, q.sla_minutes
+         q.is_retried_automatically, q.max_retries, q.sla_minutes,
+         json_build_object(
+           'Id', q.id, 'Key', q.key, 'Name', q.name, 'Description', q.description, 'MaxNumberOfRetries', q.max_retries,
+           'AcceptAutomaticallyRetry', q.is_retried_automatically, 'EnforceUniqueReference', q.has_unique_references,
+           'SlaInMinutes', q.sla_minutes, 'RiskSlaInMinutes', q.risk_sla_minutes) AS queue_shown
     FROM asked a
     JOIN orchestrator.queue_items t ON t.tenant_id = a.tenant_id AND t.id = a.item_id
     JOIN orchestrator.queue_folders f
@@ -64,7 +68,7 @@ WITH asked AS MATERIALIZED (
                                   THEN 3 ELSE 0 END
     FROM decided d WHERE t.tenant_id = d.tenant_id AND t.id = d.item_id
   RETURNING t.*, d.position, d.folder_id, d.now, d.user_id, d.client_id, d.next_id, d.next_unique_key,
-            d.defer_at AS next_defer_at, d.is_encrypted
+            d.defer_at AS next_defer_at, d.is_encrypted, d.queue_shown
 """
 ANSWERED = """
 ), emitted AS (
@@ -73,11 +77,7 @@ ANSWERED = """
          CASE WHEN c.state = 3 THEN 'queueItem.transactionCompleted' ELSE 'queueItem.transactionFailed' END,
          c.folder_id, c.user_id, c.now,
          jsonb_build_object(
-           'Queue', jsonb_build_object(
-             'Id', q.id, 'Key', q.key, 'Name', q.name, 'Description', q.description,
-             'MaxNumberOfRetries', q.max_retries, 'AcceptAutomaticallyRetry', q.is_retried_automatically,
-             'EnforceUniqueReference', q.has_unique_references, 'SlaInMinutes', q.sla_minutes,
-             'RiskSlaInMinutes', q.risk_sla_minutes),
+           'Queue', c.queue_shown,
            'QueueItem', jsonb_build_object(
              'Id', c.id, 'QueueDefinitionId', c.queue_id, 'Key', c.key, 'UniqueKey', c.unique_key,
              'Status', (ARRAY['New', 'InProgress', 'Failed', 'Successful', 'Abandoned', 'Retried', 'Deleted'])[c.state + 1],
@@ -88,8 +88,7 @@ ANSWERED = """
              'AncestorId', c.ancestor_id, 'ParentOperationId', c.parent_operation_id, 'OperationId', c.operation_id,
              'Progress', c.progress, 'Output', c.output,
              'ProcessingException', CASE WHEN NOT c.is_encrypted THEN c.exception END))
-    FROM changed c JOIN orchestrator.queues q ON q.tenant_id = c.tenant_id AND q.id = c.queue_id
-   WHERE c.state <> 0 ORDER BY c.position
+    FROM changed c WHERE c.state <> 0
 )
 SELECT f.position, f.state, f.lease_holder, f.lease_epoch, f.past_operation_id, f.past_exception_type, f.queue_id, f.key,
        f.needs_preparation AND f.prepared_for IS DISTINCT FROM f.revision AS is_unprepared, d.following,
@@ -139,7 +138,7 @@ LAST_RESULT = f"""{ASKED}
   INSERT INTO orchestrator.queue_item_events (tenant_id, item_id, action, state, review_state, reviewer_id, user_id,
                                               client_id, created_at)
   SELECT c.tenant_id, c.id, 3, c.state, c.review_state, c.reviewer_id, c.user_id, c.client_id, c.now
-    FROM changed c ORDER BY c.position
+    FROM changed c
 {ANSWERED}"""
 # One item with what a result for it must be prepared for, locked.
 TO_PREPARE = f"""

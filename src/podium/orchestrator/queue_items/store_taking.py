@@ -12,10 +12,17 @@ from asyncpg import Record
 
 from podium.kernel.db import Connection
 
+# What answers and events are made of.
+COLUMNS = """
+t.id, t.queue_id, t.key, t.unique_key, t.state, t.review_state, t.reviewer_id, t.reference, t.exception_type, t.exception,
+t.due_at, t.risk_at, t.defer_at, t.priority, t.robot_id, t.job_key, t.started_at, t.ended_at, t.previous_attempts_s,
+t.ancestor_id, t.ancestor_unique_key, t.manual_ancestor_id, t.manual_ancestor_unique_key, t.retry_number,
+t.manual_retry_number, t.created_at, t.progress, t.row_version, t.parent_operation_id, t.operation_id, t.lease_epoch
+"""
 # The takers come as one JSON text, for the reason that is told in store_adding. The ids of a line are an array, so that
 # the planner counts with a few of them and not with a tenth of the backlog. Nothing is handed out of a queue while items
 # that have become due still carry the flag: the caller clears it and comes again (`is_ready`).
-TAKE = """
+TAKE = f"""
 WITH asked AS MATERIALIZED (
   SELECT a.*, row_number() OVER (PARTITION BY a.tenant_id, a.queue_id ORDER BY a.position) AS place
     FROM ROWS FROM (json_to_recordset($1::json) AS (
@@ -49,12 +56,7 @@ WITH asked AS MATERIALIZED (
      SET state = 1, started_at = c.now, ended_at = NULL, robot_id = c.robot_id, job_key = c.job_key,
          lease_holder = c.holder, lease_epoch = t.lease_epoch + 1, row_version = t.row_version + 1
     FROM chosen c WHERE t.tenant_id = c.tenant_id AND t.id = c.id
-  RETURNING t.tenant_id, t.id, t.queue_id, t.key, t.unique_key, t.state, t.review_state, t.reviewer_id, t.reference,
-            t.exception_type, t.exception, t.due_at, t.risk_at, t.defer_at, t.priority, t.robot_id, t.job_key,
-            t.started_at, t.ended_at, t.previous_attempts_s, t.ancestor_id, t.ancestor_unique_key,
-            t.manual_ancestor_id, t.manual_ancestor_unique_key, t.retry_number, t.manual_retry_number, t.created_at,
-            t.progress, t.row_version, t.parent_operation_id, t.operation_id, t.lease_epoch,
-            c.position, c.folder_id, c.user_id, c.client_id, c.queue_shown
+  RETURNING {COLUMNS}, t.tenant_id, c.position, c.folder_id, c.user_id, c.client_id, c.queue_shown
 ), filled AS MATERIALIZED (
   SELECT t.*, c.content FROM taken t
     LEFT JOIN orchestrator.queue_item_contents c ON c.tenant_id = t.tenant_id AND c.item_id = t.id
@@ -76,9 +78,9 @@ WITH asked AS MATERIALIZED (
              'RobotId', t.robot_id, 'ExecutorJobKey', t.job_key, 'RetryNumber', t.retry_number,
              'AncestorId', t.ancestor_id, 'ParentOperationId', t.parent_operation_id, 'Progress', t.progress,
              'SpecificContent', t.content))
-    FROM filled t ORDER BY t.position
+    FROM filled t
 )
-SELECT c.position AS asked_at, c.was_ready, t.*, t.content::text AS content_text
+SELECT c.position AS asked_at, c.was_ready, {COLUMNS}, t.content::text AS content_text
   FROM chosen c LEFT JOIN filled t ON t.position = c.position
 """
 # Planned for these values each time: how many references begin so decides by which index they are found.
