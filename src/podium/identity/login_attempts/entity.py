@@ -23,7 +23,7 @@ LOGIN_ATTEMPTS = Entity(
     },
     key="id",
     default_order=(("id", "desc"),),
-    joins="JOIN identity.organizations {t}_o ON {t}_o.id = {t}.organization_id",
+    joins="LEFT JOIN identity.organizations {t}_o ON {t}_o.id = {t}.organization_id",
 )
 
 OF_USER = "t.organization_id = $1 AND t.user_id = $2"

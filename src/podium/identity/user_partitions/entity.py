@@ -18,5 +18,5 @@ PARTITIONS_OF_USER = Entity(
         "language": Property("{t}_o.language"),
     },
     key="globalId",
-    joins="JOIN identity.organizations {t}_o ON {t}_o.id = {t}.organization_id",
+    joins="LEFT JOIN identity.organizations {t}_o ON {t}_o.id = {t}.organization_id",
 )

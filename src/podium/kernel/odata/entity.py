@@ -119,8 +119,10 @@ class Entity:
     """An entity set: its table, and what of it the wire may name.
 
     `joins` are joins that every statement on the entity carries; the aliases in it begin with `{t}_`, because one
-    statement may hold the entity twice. `lenient_expand` are names that `$expand` accepts and answers with null.
-    Names bind without regard to case. The key must be unique among the rows that a caller's condition lets through.
+    statement may hold the entity twice. Those of a row that is there anyway are outer joins, since PostgreSQL leaves
+    these out where nothing asks for them: a million rows are counted and skipped without. `lenient_expand` are names
+    that `$expand` accepts and answers with null. Names bind without regard to case. The key must be unique among the
+    rows that a caller's condition lets through.
     """
 
     name: str

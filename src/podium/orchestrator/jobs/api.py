@@ -14,7 +14,7 @@ from podium.kernel.odata import CountRule, fetch_one, fetch_page, parse_options
 from podium.kernel.operation import operation
 from podium.orchestrator.jobs import actions, events, rules, store
 from podium.orchestrator.jobs.entity import JOBS
-from podium.orchestrator.scope import IN_FOLDERS
+from podium.orchestrator.scope import IN_FOLDERS, in_folders
 from podium.orchestrator.signals import Signals
 
 ONE_JOB = f"{IN_FOLDERS} AND t.id = $3::bigint"
@@ -27,8 +27,9 @@ NO_SUCH_JOB = "Job does not exist."
 async def list_jobs(call: Call) -> Page:
     """Jobs of the folder, or of every folder where the caller may view jobs."""
     options = parse_options(call.query)
-    args = [call.tenant_id, call.folders_with("Jobs.View")]
-    found = await fetch_page(call.db, JOBS, options, IN_FOLDERS, args, count=CountRule.ON_REQUEST)
+    folders = call.folders_with("Jobs.View")
+    args = [call.tenant_id, folders]
+    found = await fetch_page(call.db, JOBS, options, in_folders(folders), args, count=CountRule.ON_REQUEST)
     return Page(found.json, "Jobs", found.total)
 
 

@@ -72,8 +72,9 @@ JOBS = Entity(
         "ProcessKey": Property("{t}.package_id", default=False),
         "Id": Property("{t}.id", Kind.INT),
     },
+    # Outer joins of one row at most: PostgreSQL leaves them out where a page is only sought and counted.
     joins=(
-        "JOIN orchestrator.folders {t}_f ON {t}_f.tenant_id = {t}.tenant_id AND {t}_f.id = {t}.folder_id"
+        "LEFT JOIN orchestrator.folders {t}_f ON {t}_f.tenant_id = {t}.tenant_id AND {t}_f.id = {t}.folder_id"
         " LEFT JOIN orchestrator.users {t}_u ON {t}_u.tenant_id = {t}.tenant_id AND {t}_u.id = {t}.user_id"
     ),
     navigations={

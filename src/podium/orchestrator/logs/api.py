@@ -8,7 +8,7 @@ from podium.kernel.odata import CountRule, count_statement, fetch_page, parse_op
 from podium.kernel.operation import operation
 from podium.orchestrator.logs import actions, batch
 from podium.orchestrator.logs.entity import ROBOT_LOGS
-from podium.orchestrator.scope import IN_FOLDERS, IN_ONE_FOLDER
+from podium.orchestrator.scope import in_folders
 
 CREATE = "Logs.Create"
 VIEW = "Logs.View"
@@ -75,4 +75,4 @@ async def count_robot_logs(call: Call) -> Value:
 
 def _limits(call: Call) -> tuple[str, list[int]]:
     folders = call.folders_with(VIEW)
-    return (IN_ONE_FOLDER if len(folders) == 1 else IN_FOLDERS), folders
+    return in_folders(folders), folders

@@ -35,7 +35,7 @@ RELEASES = Entity(
     name="Releases",
     table="orchestrator.processes",
     joins=(
-        "JOIN orchestrator.folders {t}_f ON {t}_f.tenant_id = {t}.tenant_id AND {t}_f.id = {t}.folder_id"
+        "LEFT JOIN orchestrator.folders {t}_f ON {t}_f.tenant_id = {t}.tenant_id AND {t}_f.id = {t}.folder_id"
         " LEFT JOIN orchestrator.packages {t}_p"
         " ON {t}_p.tenant_id = {t}.tenant_id AND {t}_p.id = {t}.package_row_id"
     ),
