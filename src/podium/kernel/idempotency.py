@@ -8,13 +8,13 @@ tenant and are kept for a day.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
 
-from podium.kernel.call import Actor, Call
+from podium.kernel.call import Actor, Call, Reply
 from podium.kernel.db import Connection
 from podium.kernel.errors import ApiError, BadRequest, Code
 from podium.kernel.keyring import Keyring
@@ -102,6 +102,20 @@ async def claim(call: Call, key: str, request: bytes) -> Claim | Answered:
         raise KeyUsedOtherwise("The Idempotency-Key was used for another request.")
     text = call.port(Keyring).open(row["sealed"], owner=call.tenant_id, table=TABLE, row=row["id"], column=COLUMN)
     return msgspec.json.decode(text, type=Answered)
+
+
+async def once(call: Call, key: str, request: bytes, act: Callable[[], Awaitable[object]]) -> Reply:
+    """What `act` gives, as JSON, or what was answered when the key came before; in the call's transaction.
+
+    For handlers that read their body themselves. Raises KeyUsedOtherwise.
+    """
+    claimed = await claim(call, key, request)
+    if isinstance(claimed, Answered):
+        headers = dict([*claimed.headers, REPLAYED])
+        return Reply(claimed.status, claimed.body.encode(), claimed.content_type, headers)
+    reply = Reply(200, msgspec.json.encode(await act()))
+    await keep(call, claimed, Answered(reply.status, reply.content_type, (), reply.body.decode()))
+    return reply
 
 
 async def keep(call: Call, claimed: Claim, answer: Answered) -> None:

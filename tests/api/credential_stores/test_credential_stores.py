@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -189,6 +190,40 @@ class TestReplaceStore:
         reader = await api.as_role("Allow to be Automation User")
         await reader.get(f"{STORES}({made['Id']})")
         await reader.put(f"{STORES}({made['Id']})", body(), expect=403)
+
+
+class TestNaming:
+    """What names a store names one that is there."""
+
+    async def test_400_for_a_robot_of_a_store_that_is_not_there(self, api: Any) -> None:
+        robot = {"Name": "R9", "Type": "Unattended", "HostingType": "Floating", "Username": "acme\\r9"}
+        for other in (999_999, await store_of_another_tenant(api)):
+            answer = await api.post("/odata/Robots", {**robot, "CredentialStoreId": other}, expect=400)
+            assert "CredentialStoreId" in answer["message"]
+        made = await api.post("/odata/Robots", {**robot, "CredentialStoreId": await built_in(api)})
+        await api.patch(f"/odata/Robots({made['Id']})", {"CredentialStoreId": 999_999}, expect=400)
+        assert (await api.get(f"/odata/Robots({made['Id']})"))["CredentialStoreId"] == await built_in(api)
+
+    async def test_400_for_a_bucket_of_a_store_that_is_not_there(self, api: Any, given: Any) -> None:
+        folder = await given.folder("Finance")
+        bucket = {"Name": "Files", "Identifier": str(uuid4())}
+        await api.post("/odata/Buckets", {**bucket, "CredentialStoreId": 999_999}, folder=folder, expect=400)
+        made = await api.post("/odata/Buckets", bucket, folder=folder)
+        changed = {**bucket, "CredentialStoreId": 999_999}
+        answer = await api.put(f"/odata/Buckets({made['Id']})", changed, folder=folder, expect=400)
+        assert "CredentialStoreId" in answer["message"]
+
+    async def test_400_for_a_users_robot_of_a_store_that_is_not_there(self, api: Any) -> None:
+        user = await api.as_role("Automation User")
+        robot = {"UserName": "acme\\u1", "Password": "lantern 53 quill", "CredentialStoreId": 999_999}
+        changed = {"UnattendedRobot": robot, "MayHaveUnattendedSession": True}
+        answer = await api.patch(f"/odata/Users({user.user_id})", changed, expect=400)
+        assert "CredentialStoreId" in answer["message"]
+
+
+async def store_of_another_tenant(api: Any) -> int:
+    made = await api.tenant("elsewhere").post(STORES, body())
+    return int(made["Id"])
 
 
 class TestDeleteStore:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,12 +21,13 @@ NDJSON = "application/x-ndjson"
 SCHEMA = '{"type":"object","properties":{"Amount":{"type":"number"},"Paid":{"type":["boolean","null"]}}}'
 
 
-async def send(api: Any, folder: Any, text: str | bytes, kind: str = CSV, **params: str) -> Any:
+async def send(
+    api: Any, folder: Any, text: str | bytes, kind: str = CSV, *, key: str | None = None, **params: str
+) -> Any:
     content = text.encode() if isinstance(text, str) else text
     params = {"queueName": "Orders", **params}
-    return await api.request(
-        "POST", IMPORT, content=content, folder=folder, params=params, headers={"content-type": kind}
-    )
+    headers = {"content-type": kind} | ({} if key is None else {"idempotency-key": key})
+    return await api.request("POST", IMPORT, content=content, folder=folder, params=params, headers=headers)
 
 
 async def items(api: Any, folder: Any) -> list[Json]:
@@ -54,6 +56,42 @@ class TestImportItems:
         }
         assert (second["Priority"], second["DueDate"]) == ("Normal", None)
         assert second["SpecificContent"] == {"Customer": "Größe", "Amount": 7, "Priority": ""}
+
+    @pytest.mark.parametrize("commit", ["AllOrNothing", "ProcessAllIndependently"])
+    async def test_200_a_repeated_file_is_added_once(self, api: Any, stored: Stored, folder: Any, commit: str) -> None:
+        await stored.queue(folder)
+        text = "Reference\nA-1\nA-2\n"
+        answers = await asyncio.gather(*(send(api, folder, text, key="k1", commitType=commit) for _ in range(3)))
+        assert [answer.json["added"] for answer in answers] == [2, 2, 2]
+        assert sorted(answer.headers.get("idempotency-replayed", "") for answer in answers) == ["", "true", "true"]
+        assert (await send(api, folder, text, key="k2", commitType=commit)).json["added"] == 2
+        assert len(await items(api, folder)) == 4
+
+    async def test_200_a_repeated_file_with_refused_lines_tells_them_again(
+        self, api: Any, stored: Stored, folder: Any
+    ) -> None:
+        await stored.queue(folder, EnforceUniqueReference=True)
+        text = "Reference\nA-1\nA-1\n"
+        first, again = [await send(api, folder, text, key="k1", commitType="ProcessAllIndependently") for _ in range(2)]
+        assert (first.json["added"], first.json["failed"]) == (1, 1)
+        assert again.json == first.json
+        whole = [await send(api, folder, text, key="k2") for _ in range(2)]
+        assert [(answer.json["success"], answer.json["added"]) for answer in whole] == [(False, 0), (False, 0)]
+        assert len(await items(api, folder)) == 1
+
+    async def test_422_for_another_file_with_the_same_key(self, api: Any, stored: Stored, folder: Any) -> None:
+        await stored.queue(folder)
+        assert (await send(api, folder, "Reference\nA-1\n", key="k1")).status == 200
+        assert (await send(api, folder, "Reference\nA-2\n", key="k1")).status == 422
+        assert (
+            await send(api, folder, "Reference\nA-1\n", key="k1", commitType="ProcessAllIndependently")
+        ).status == 422
+        assert [item["Reference"] for item in await items(api, folder)] == ["A-1"]
+
+    async def test_a_refused_file_leaves_its_key_free(self, api: Any, stored: Stored, folder: Any) -> None:
+        await stored.queue(folder)
+        assert (await send(api, folder, b"Reference\n\xff\n", key="k1")).status == 400
+        assert (await send(api, folder, "Reference\nA-1\n", key="k1")).json["added"] == 1
 
     async def test_200_with_an_item_for_each_line_of_json(self, api: Any, stored: Stored, folder: Any) -> None:
         await stored.queue(folder)

@@ -21,6 +21,7 @@ from podium.orchestrator.buckets import rules, s3, store
 from podium.orchestrator.buckets.changes import Asked
 from podium.orchestrator.buckets.storage import Storage
 from podium.orchestrator.buckets.store import SHARED, Bucket
+from podium.orchestrator.credential_stores import actions as credential_stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,7 @@ async def make(
     await sharing.check_name_is_free(db, SHARED, tenant_id, [folder_id], asked.name)
     if asked.key is not None and await store.has_key(db, tenant_id, asked.key):
         raise Conflict(f"Another bucket has the Identifier {asked.key}.", Code.ITEM_ALREADY_EXISTS)
+    await credential_stores.check_exists(db, tenant_id, asked.credential_store_id)
     if asked.place is not None:
         await storage.stores.check(asked.place)
     id_: int = await db.fetchval(store.NEXT_ID)
@@ -87,6 +89,7 @@ async def replace(
     """
     folders = [row["id"] for row in await sharing.folders_of(db, SHARED, tenant_id, bucket["id"])]
     await sharing.check_name_is_free(db, SHARED, tenant_id, folders, asked.name, apart_from=bucket["id"])
+    await credential_stores.check_exists(db, tenant_id, asked.credential_store_id)
     if asked.place is not None:
         await storage.stores.check(asked.place)
     await db.execute(

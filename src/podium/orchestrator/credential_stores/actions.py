@@ -118,6 +118,13 @@ class Stores:
             raise Unavailable(f"{said} it failed.") from None
 
 
+async def check_exists(db: Connection, tenant_id: int, store_id: int | None) -> None:
+    """Refuse (400) a `CredentialStoreId` that names no store of the tenant; one that is found stays until the commit."""
+    if store_id is not None and not await db.fetchval(store.STAYS, tenant_id, store_id):
+        message = f"CredentialStoreId: the credential store {store_id} does not exist."
+        raise BadRequest(message, Code.PARAMETER_INVALID)
+
+
 async def ensure_built_in(db: Connection, tenant_id: int, now: datetime) -> None:
     """Make the store that every tenant has; repeatable."""
     name = rules.BUILT_IN_NAME

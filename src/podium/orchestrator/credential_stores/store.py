@@ -12,6 +12,7 @@ ENSURE = """
 INSERT INTO orchestrator.credential_stores (tenant_id, name, name_key, type, is_built_in, is_read_only, created_at)
 VALUES ($1, $2, $3, $4, true, false, $5) ON CONFLICT DO NOTHING
 """
+STAYS = f"SELECT true FROM orchestrator.credential_stores t WHERE {scope.IN_TENANT} AND t.id = $2::bigint FOR KEY SHARE"
 BY_ID = f"""
 SELECT t.id, t.name, t.type, t.is_built_in, t.is_read_only, t.configuration, t.sealed
   FROM orchestrator.credential_stores t WHERE {scope.IN_TENANT} AND t.id = $2::bigint

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from podium import wire
-from podium.kernel import audit
+from podium.kernel import audit, idempotency
 from podium.kernel.blobs import Blobs
 from podium.kernel.call import Call, Reply
 from podium.kernel.errors import ApiError, BadRequest, Code, TooLarge, UnsupportedMediaType
@@ -21,7 +21,7 @@ from podium.kernel.odata import page_statement, parse_options
 from podium.kernel.operation import operation
 from podium.kernel.validation import decode
 from podium.orchestrator.queue_items import adding_many, contents, transfer_rules
-from podium.orchestrator.queue_items.callers import Who, who
+from podium.orchestrator.queue_items.callers import Who, connection, transaction, who
 from podium.orchestrator.queue_items.entity import QUEUE_ITEMS
 from podium.orchestrator.queue_items.traffic import Traffic
 from podium.orchestrator.queues.rules import Definition
@@ -62,15 +62,16 @@ class Row(NamedTuple):
 @operation("POST", "/api/podium/QueueItems/Import", connected=False)
 async def import_items(
     call: Call, queue_name: str, commit_type: str = ALL_OR_NOTHING, delimiter: str = "comma"
-) -> wire.QueueItemsImportDto:
+) -> wire.QueueItemsImportDto | Reply:
     """Add an item for each line of the file, CSV with a header or one JSON object per line.
 
     AllOrNothing: when a line is refused nothing is added. ProcessAllIndependently: the others are. The answer names the
-    lines that were refused, the first thousand of them.
+    lines that were refused, the first thousand of them. With an Idempotency-Key all is one transaction in either case.
     """
     kind = call.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind not in CSV_TYPES | JSON_TYPES:
         raise UnsupportedMediaType("Expected a body of the type text/csv or application/x-ndjson.")
+    key = idempotency.key_of(call)
     queue = await call.port(Traffic).definitions.queue(call.tenant_id, call.folder_id, queue_name)
     blobs = call.port(Blobs)
     stored = await blobs.write(call.stream(), limit_bytes=MOST_BYTES)
@@ -81,13 +82,22 @@ async def import_items(
             transfer_rules.DELIMITERS[delimiter],
             transfer_rules.types_of(queue.content_schema),
         )
-        total = await asyncio.to_thread(_count, file)
-        if commit_type == ALL_OR_NOTHING:
-            errors, is_kept = await _all_or_nothing(call, queue, file)
-        else:
-            errors, is_kept = await _each_for_itself(call, queue, file), True
+        if key is None:
+            return await _import(call, queue, file, commit_type)
+        async with call.services.db.transaction() as db:
+            call.db, call.in_transaction = db, True
+            digest = idempotency.digest_of(call, stored.sha256)
+            return await idempotency.once(call, key, digest, lambda: _import(call, queue, file, commit_type))
     finally:
         await blobs.delete(stored.name)
+
+
+async def _import(call: Call, queue: Definition, file: File, commit_type: str) -> wire.QueueItemsImportDto:
+    total = await asyncio.to_thread(_count, file)
+    if commit_type == ALL_OR_NOTHING:
+        errors, is_kept = await _all_or_nothing(call, queue, file)
+    else:
+        errors, is_kept = await _each_for_itself(call, queue, file), True
     return wire.QueueItemsImportDto(
         success=not errors,
         rows=total,
@@ -101,25 +111,27 @@ async def _all_or_nothing(
     call: Call, queue: Definition, file: File
 ) -> tuple[list[wire.QueueItemsImportErrorDto], bool]:
     """The lines that were refused, and whether the others were added."""
-    async with call.services.db.acquire() as db:
+    caller = who(call)
+    async with connection(call.services.db, caller) as db:
         call.db = db
-        transaction = db.transaction()
-        await transaction.start()
+        begun = db.transaction()
+        await begun.start()
         try:
             await _tell(call, queue)
-            errors = await _add(call, queue, file, who(call)._replace(db=db))
+            errors = await _add(call, queue, file, caller._replace(db=db))
         except BaseException:
-            await transaction.rollback()
+            await begun.rollback()
             raise
-        await (transaction.rollback() if errors else transaction.commit())
+        await (begun.rollback() if errors else begun.commit())
     return errors, not errors
 
 
 async def _each_for_itself(call: Call, queue: Definition, file: File) -> list[wire.QueueItemsImportErrorDto]:
-    async with call.services.db.transaction() as db:
+    caller = who(call)
+    async with transaction(call.services.db, caller) as db:
         call.db = db
         await _tell(call, queue)
-    return await _add(call, queue, file, who(call))
+    return await _add(call, queue, file, caller)
 
 
 async def _tell(call: Call, queue: Definition) -> None:

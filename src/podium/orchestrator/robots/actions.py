@@ -11,6 +11,7 @@ from asyncpg import Record
 
 from podium.kernel.db import Connection
 from podium.kernel.keyring import Keyring
+from podium.orchestrator.credential_stores import actions as credential_stores
 from podium.orchestrator.robots import rules, store
 
 
@@ -108,8 +109,10 @@ async def provide(
 ) -> int:
     """Id of the user's robot, made or changed so that it is as wanted; a new one is called like the user.
 
-    Raises Conflict for a robot that runs jobs and would become another one.
+    Raises BadRequest for a credential store that is not there, Conflict for a robot that runs jobs and would become
+    another one.
     """
+    await credential_stores.check_exists(db, tenant_id, wanted.credential_store_id)
     present = await account(db, tenant_id, user_id, is_unattended=wanted.type == "Unattended")
     if present is None:
         values = (uuid4(), name, name.casefold(), wanted.user_name, wanted.type, rules.FLOATING, user_id, None, now)

@@ -16,6 +16,7 @@ from podium.kernel.odata import Entity, fetch_one, fetch_page, parse_options, ro
 from podium.kernel.operation import operation
 from podium.kernel.validation import require_members
 from podium.orchestrator import scope
+from podium.orchestrator.credential_stores import actions as credential_stores
 from podium.orchestrator.folders import actions as folders
 from podium.orchestrator.robots import changes, rules, store
 from podium.orchestrator.robots.entity import EXTENDED_ROBOTS, ROBOTS, ROBOTS_FROM_FOLDER
@@ -115,6 +116,7 @@ async def create_robot(call: Call, body: wire.RobotDto) -> Item:
     if user_id is not None and not await call.db.fetchval(store.HAS_USER, call.tenant_id, user_id):
         raise NotFound("UserId: the user does not exist.")
     await _check_name_is_free(call, columns["name"])
+    await credential_stores.check_exists(call.db, call.tenant_id, columns["credential_store_id"])
     id_ = await store.add(
         call.db,
         call.tenant_id,
@@ -282,6 +284,7 @@ async def _change(call: Call, robot: Record, body: wire.RobotDto, base: Mapping[
     rules.check_change(stored, wanted, bool(busy))
     if columns["name_key"] != robot["name_key"]:
         await _check_name_is_free(call, columns["name"], apart_from=robot["id"])
+    await credential_stores.check_exists(call.db, call.tenant_id, columns["credential_store_id"])
     await store.change(call.db, call.tenant_id, robot["id"], columns, call.now, call.actor.user_id)
     await folders.tell_access_changed(call)
     _describe(call, "Update", [robot])
