@@ -14,7 +14,7 @@ WITH made AS (
                                         reference_key, created_at, started_at, ended_at, lease_epoch)
   SELECT $1::int, k, k, $2::bigint, n % 3, 3 + n % 3, $5::smallint, 'INV-' || n, 'inv-' || n,
          now() - interval '1 hour', CASE WHEN $5 > 0 THEN now() END, CASE WHEN $5 > 1 THEN now() END, ($5 > 0)::int
-    FROM (SELECT n, gen_random_uuid() AS k FROM generate_series($3::int, $4::int) n) g
+    FROM (SELECT n, uuidv7() AS k FROM generate_series($3::int, $4::int) n) g
   RETURNING id)
 INSERT INTO orchestrator.queue_item_contents (tenant_id, item_id, content) SELECT $1, made.id, $6::jsonb FROM made
 """

@@ -22,7 +22,7 @@ RATE = re.compile(r"^tps = ([0-9.]+)", re.MULTILINE)
 RAW_ADD = """
 WITH item AS (
   INSERT INTO orchestrator.queue_items (tenant_id, key, unique_key, queue_id, priority, rank, created_at, created_by)
-  VALUES (1, gen_random_uuid(), gen_random_uuid(), :queue, 1, 4, now(), 1) RETURNING id
+  VALUES (1, uuidv7(), uuidv7(), :queue, 1, 4, now(), 1) RETURNING id
 ), content AS (
   INSERT INTO orchestrator.queue_item_contents (tenant_id, item_id, content) SELECT 1, id, '{content}' FROM item
 ), event AS (
