@@ -124,9 +124,10 @@ async def test_tenants_that_were_read_before_a_change_are_not_kept_after_it(api:
 async def test_a_node_that_could_not_listen_for_a_while_forgets_everything(api: Any, other: OtherNode) -> None:
     known = await other.access.tenants()
     other.told.clear()
-    await api.node.rows(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid()"
+    (ended,) = await api.node.rows(  # its own connection, which is the youngest
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        " AND query LIKE 'LISTEN%' AND pid <> pg_backend_pid() ORDER BY backend_start DESC LIMIT 1"
     )
+    assert ended[0]
     await asyncio.wait_for(other.told.wait(), 10)
     assert await other.access.tenants() is not known
