@@ -157,7 +157,7 @@ def sign(
 def verify(key: bytes, token: str, *, verb: str, now: datetime) -> Grant:
     """What the token allows; raises Forbidden when it is not ours, is for another verb, or has expired."""
     payload, _, mac = token.partition(".")
-    if not hmac.compare_digest(mac.encode(), _mac(key, payload).encode()):
+    if not token.isascii() or not hmac.compare_digest(mac.encode(), _mac(key, payload).encode()):
         raise Forbidden("The signature of the address does not hold.")
     try:
         tenant, blob, signed_verb, expires_s, content_type = json.loads(base64.urlsafe_b64decode(payload + "=="))
