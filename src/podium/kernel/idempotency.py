@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from podium.kernel.call import Actor, Call, Reply
+from podium.kernel.call import Actor, Call
 from podium.kernel.db import Connection
 from podium.kernel.errors import ApiError, BadRequest, Code
 from podium.kernel.keyring import Keyring
@@ -104,18 +104,17 @@ async def claim(call: Call, key: str, request: bytes) -> Claim | Answered:
     return msgspec.json.decode(text, type=Answered)
 
 
-async def once(call: Call, key: str, request: bytes, act: Callable[[], Awaitable[object]]) -> Reply:
-    """What `act` gives, as JSON, or what was answered when the key came before; in the call's transaction.
+async def once(call: Call, key: str, request: bytes, act: Callable[[], Awaitable[Answered]]) -> Answered:
+    """What `act` answers, or what was answered when the key came before; in the transaction of the change.
 
-    For handlers that read their body themselves. Raises KeyUsedOtherwise.
+    Raises KeyUsedOtherwise.
     """
     claimed = await claim(call, key, request)
     if isinstance(claimed, Answered):
-        headers = dict([*claimed.headers, REPLAYED])
-        return Reply(claimed.status, claimed.body.encode(), claimed.content_type, headers)
-    reply = Reply(200, msgspec.json.encode(await act()))
-    await keep(call, claimed, Answered(reply.status, reply.content_type, (), reply.body.decode()))
-    return reply
+        return claimed._replace(headers=(*claimed.headers, REPLAYED))
+    answered = await act()
+    await keep(call, claimed, answered)
+    return answered
 
 
 async def keep(call: Call, claimed: Claim, answer: Answered) -> None:

@@ -73,9 +73,9 @@ def compile_need(sentence: str) -> Need:
     return need
 
 
-def allows(need: Need, granted: frozenset[str]) -> bool:
-    """Whether one of the alternatives is granted in full."""
-    return any(alternative <= granted for alternative in need)
+def allows(need: Need, granted: frozenset[str], more: frozenset[str] = frozenset()) -> bool:
+    """Whether one of the alternatives is granted in full, by the two sets together; nobody builds their union."""
+    return any(alternative - granted <= more for alternative in need)
 
 
 def scope_allows(row_scopes: frozenset[str], token_scopes: frozenset[str]) -> bool:

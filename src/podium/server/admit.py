@@ -192,10 +192,7 @@ def _is_called(tenant: TenantRow, name: str) -> bool:
 
 
 def _passes(gate: Gate, reach: Reach, folder: Folder | None) -> bool:
-    if folder is not None:
-        own = folder.permissions  # most often enough; the union of both is built for nobody
-        return any(each <= own or each - own <= reach.permissions for each in gate.need)
-    return allows(gate.need, reach.permissions) or allows(gate.need, reach.permissions | reach.anywhere)
+    return allows(gate.need, reach.permissions, reach.anywhere if folder is None else folder.permissions)
 
 
 def folder_is_named(headers: Mapping[str, str]) -> bool:

@@ -223,17 +223,16 @@ class Turn:
         self, operation: Operation, call: Call, arguments: dict[str, object], key: str, request: bytes, base: str
     ) -> Answer:
         """The answer of the first call with that key, this one or an earlier."""
+
+        async def carried_out() -> idempotency.Answered:
+            answer = _rendered(await self._changed(operation, call, arguments), call.row, base)
+            return idempotency.Answered(answer.status, answer.content_type, answer.headers, answer.body.decode())
+
         async with self._services.db.transaction() as connection:
             call.db = connection
-            claimed = await idempotency.claim(call, key, request)
-            if isinstance(claimed, idempotency.Answered):
-                headers = (*claimed.headers, idempotency.REPLAYED)
-                return Answer(claimed.status, claimed.content_type, claimed.body.encode(), headers)
-            answer = _rendered(await self._changed(operation, call, arguments), call.row, base)
-            kept = idempotency.Answered(answer.status, answer.content_type, answer.headers, answer.body.decode())
-            await idempotency.keep(call, claimed, kept)
+            found = await idempotency.once(call, key, request, carried_out)
         _after_commit(call)
-        return answer
+        return Answer(found.status, found.content_type, found.body.encode(), tuple(found.headers))
 
     def _refusal(self, error: Exception, request: Request, address: Address) -> Answer:
         if isinstance(error, OAuthError):

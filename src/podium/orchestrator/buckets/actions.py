@@ -54,9 +54,7 @@ async def make(
     await sharing.check_name_is_free(db, SHARED, tenant_id, [folder_id], asked.name)
     if asked.key is not None and await store.has_key(db, tenant_id, asked.key):
         raise Conflict(f"Another bucket has the Identifier {asked.key}.", Code.ITEM_ALREADY_EXISTS)
-    await credential_stores.check_exists(db, tenant_id, asked.credential_store_id)
-    if asked.place is not None:
-        await storage.stores.check(asked.place)
+    await _check_named(db, storage, tenant_id, asked)
     id_: int = await db.fetchval(store.NEXT_ID)
     await db.execute(
         store.ADD,
@@ -89,9 +87,7 @@ async def replace(
     """
     folders = [row["id"] for row in await sharing.folders_of(db, SHARED, tenant_id, bucket["id"])]
     await sharing.check_name_is_free(db, SHARED, tenant_id, folders, asked.name, apart_from=bucket["id"])
-    await credential_stores.check_exists(db, tenant_id, asked.credential_store_id)
-    if asked.place is not None:
-        await storage.stores.check(asked.place)
+    await _check_named(db, storage, tenant_id, asked)
     await db.execute(
         store.CHANGE,
         tenant_id,
@@ -110,6 +106,13 @@ async def replace(
     if asked.password is not None:
         sealed = storage.seal(tenant_id, bucket["id"], asked.password)
         await db.execute(store.SEAL_AGAIN, tenant_id, bucket["id"], sealed)
+
+
+async def _check_named(db: Connection, storage: Storage, tenant_id: int, asked: Asked) -> None:
+    """Refuse a credential store, and a place in a foreign storage, that cannot be. Raises BadRequest."""
+    await credential_stores.check_exists(db, tenant_id, asked.credential_store_id)
+    if asked.place is not None:
+        await storage.stores.check(asked.place)
 
 
 async def find_shown(db: Connection, tenant_id: int, folder_ids: Sequence[int], bucket_id: int) -> Bucket:

@@ -52,7 +52,6 @@ def new_item(queue: Definition, data: wire.QueueItemDataDto, who: Who, taker: Ro
     )
     asked = given(data.priority, None)
     priority = NORMAL if asked is None else PRIORITIES.index(asked)
-    state = rules.State.NEW if taker is None else rules.State.IN_PROGRESS
     item = NewItem(
         tenant_id=who.tenant_id,
         folder_id=who.folder_id,
@@ -62,7 +61,7 @@ def new_item(queue: Definition, data: wire.QueueItemDataDto, who: Who, taker: Ro
         planned_id=None,
         key=uuid7(),
         unique_key=uuid7(),
-        state=state,
+        state=rules.State.NEW if taker is None else rules.State.IN_PROGRESS,
         priority=priority,
         due_at=times.due_at,
         risk_at=times.risk_at,

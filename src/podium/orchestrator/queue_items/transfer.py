@@ -87,9 +87,15 @@ async def import_items(
         async with call.services.db.transaction() as db:
             call.db, call.in_transaction = db, True
             digest = idempotency.digest_of(call, stored.sha256)
-            return await idempotency.once(call, key, digest, lambda: _import(call, queue, file, commit_type))
+            found = await idempotency.once(call, key, digest, lambda: _answered(call, queue, file, commit_type))
+            return Reply(found.status, found.body.encode(), found.content_type, dict(found.headers))
     finally:
         await blobs.delete(stored.name)
+
+
+async def _answered(call: Call, queue: Definition, file: File, commit_type: str) -> idempotency.Answered:
+    reply = Reply(200, msgspec.json.encode(await _import(call, queue, file, commit_type)))
+    return idempotency.Answered(reply.status, reply.content_type, (), reply.body.decode())
 
 
 async def _import(call: Call, queue: Definition, file: File, commit_type: str) -> wire.QueueItemsImportDto:
