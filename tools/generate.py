@@ -162,8 +162,8 @@ class Aliases:
     """Named types, so that a line of a struct can be read: `Text128`, `Int32`, `RuntimeType`."""
 
     def __init__(self, models: Models, numbers: Numbers) -> None:
-        self._numbers = numbers
         self._enums = _enum_names(models)
+        self._numbers = _counted_twice(self._enums) | numbers
         self._used: dict[str, str] = {}
 
     def of(self, member: Member) -> str:
@@ -226,6 +226,18 @@ def _ranged(name: str, low: int, high: int, least: int, most: int) -> str:
         return f"Minus{-number}" if number < 0 else str(number)
 
     return name + (f"From{text(low)}" if low != least else "") + (f"To{text(high)}" if high != most else "")
+
+
+def _counted_twice(enums: Iterable[tuple[str, ...]]) -> Numbers:
+    """The numbers of enumerations that have the same names in different orders.
+
+    To Python such literals are equal, and an optional one of them may be handed out for the other.
+    """
+    orders: dict[frozenset[str], list[tuple[str, ...]]] = defaultdict(list)
+    for enum in enums:
+        orders[frozenset(enum)].append(enum)
+    several = [enum for same in orders.values() if len(same) > 1 for enum in same]
+    return {enum: {name: place for place, name in enumerate(enum)} for enum in several}
 
 
 def _enum_names(models: Models) -> dict[tuple[str, ...], str]:

@@ -413,7 +413,7 @@ JobDtoSourceType = Literal[
     "ApiWorkflow",
 ]
 JobDtoType = Literal["Unattended", "Attended", "ServerlessGeneric"]
-JobPriority = Literal["Low", "Normal", "High"]
+JobPriority = Annotated[Literal["Low", "Normal", "High"], Meta(extra={"numbers": {"Low": 0, "Normal": 1, "High": 2}})]
 JobStopStrategy = Literal["None", "Kill"]
 JobTriggerDtoStatus = Literal["New", "Ready", "Fired"]
 JobTriggerDtoTriggerType = Literal["None", "QueueItem", "Job", "Task", "Timer", "Inbox", "Api"]
@@ -480,7 +480,9 @@ ProcessType = Literal[
 ProcessingExceptionDtoType = Literal["ApplicationException", "BusinessException"]
 ProvisionType = Literal["Manual", "Automatic"]
 ProxyType = Literal["Connected", "Disconnected"]
-QueueItemDataDtoPriority = Literal["High", "Normal", "Low"]
+QueueItemDataDtoPriority = Annotated[
+    Literal["High", "Normal", "Low"], Meta(extra={"numbers": {"High": 0, "Normal": 1, "Low": 2}})
+]
 QueueItemDtoStatus = Literal["New", "InProgress", "Failed", "Successful", "Abandoned", "Retried", "Deleted"]
 QueueItemEventDtoAction = Literal["Create", "Edit", "Delete", "Status", "Retry"]
 QueueItemVideoRecordingType = Literal["None", "Failed", "All"]

@@ -128,7 +128,7 @@ class TestAPlugIn:
             for _ in range(api.node.config.pool_size + 2)
         ]
         try:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 await api.get(STORES)
         finally:
             notebook.answers.set()

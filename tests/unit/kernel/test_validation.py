@@ -99,6 +99,14 @@ class TestEnumerations:
     def test_count_from_0_in_the_published_order(self, number: object, name: str) -> None:
         assert start(JobPriority=number).job_priority == name
 
+    @pytest.mark.parametrize("number", [0, 1, 2])
+    def test_the_same_names_in_another_order_count_in_that_order(self, number: int) -> None:
+        body = json.dumps({"itemData": {"Name": "q", "Priority": number}}).encode()
+        item = decode(body, wire.AddQueueItemRequest, parameter="p").item_data
+        assert isinstance(item, wire.QueueItemDataDto)
+        assert item.priority == ("High", "Normal", "Low")[number]
+        assert start(JobPriority=number).job_priority == ("Low", "Normal", "High")[number]
+
     @pytest.mark.parametrize("given_value", ["Gently", 0, 3, "", "1.5", True, [], {}])
     def test_an_unknown_value_is_refused_by_name(self, given_value: object) -> None:
         error = refusal(json.dumps({"startInfo": {"StopStrategy": given_value}}).encode())
@@ -211,9 +219,9 @@ class TestTheWholeBody:
         "body", [b"[" * 10_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b"[" * 10_000 + b"]" * 10_000]
     )
     def test_ten_thousand_levels_are_refused_at_once(self, body: bytes) -> None:
-        began = time.perf_counter()
+        began = time.thread_time()
         assert "nests deeper than 64 levels" in refusal(body).message
-        assert time.perf_counter() - began < 1
+        assert time.thread_time() - began < 1
 
     @pytest.mark.parametrize(("levels", "is_fine"), [(61, True), (62, True), (63, False), (200, False)])
     @pytest.mark.parametrize("name", ["SpecificContent", "specificcontent"])

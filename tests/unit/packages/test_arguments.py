@@ -139,9 +139,9 @@ class TestSchemaArguments:
 
     def test_a_schema_of_endless_alternatives_ends(self) -> None:
         endless = {"anyOf": [{"$ref": "#/properties/x"}] * 50, "allOf": [{"$ref": "#/properties/x"}] * 50}
-        begin = time.perf_counter()
+        begin = time.thread_time()
         check_arguments(schema(x=endless), {"x": "y"})
-        assert time.perf_counter() - begin < 2
+        assert time.thread_time() - begin < 2
 
 
 @pytest.mark.parametrize("definition", [None, "", "  "])

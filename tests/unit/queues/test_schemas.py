@@ -160,9 +160,9 @@ def test_what_would_take_too_long_is_not_begun(schema: object, value: str) -> No
     for _ in range(40):
         made = {"k": made}
     values = {"deep": made, "long": {"t": "0" * 600_000}, "wide": [{}] * 5_000}
-    began = time.perf_counter()
+    began = time.thread_time()
     assert "to be checked" in str(problem(schema, values[value]))
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 @given(st.integers(0, 12), st.integers(1, 3))
