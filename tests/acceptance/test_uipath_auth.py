@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ requires-python = ">=3.11"
 dependencies = ["uipath==2.14.44"]
 """
 
+PORTS = (8104, 8055, 42042)  # where `uipath auth` listens, even to renew a token
+TIME_WAIT_S = 60.0  # how long the system keeps a port whose connections are closed
+
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
@@ -78,6 +82,7 @@ class TestBrowser:
         file = folder / ".uipath" / ".auth.json"
         kept = json.loads(file.read_text())
         file.write_text(json.dumps(kept | {"access_token": ended(kept["access_token"])}))
+        wait_for_a_port()
         run([tools.program("uipath"), "auth"], tools.environment | variables(folder), folder=folder)
         renewed = json.loads(file.read_text())
         assert renewed["refresh_token"] != kept["refresh_token"]
@@ -90,6 +95,7 @@ def sign_in(tools: Tools, server: Server, folder: Path) -> None:
     """`uipath auth` to its end, with a person at the pages and this function in place of the script of its own page."""
     environment = tools.environment | {"UIPATH_URL": server.url, "BROWSER": "true", "PYTHONUNBUFFERED": "1"}
     command = [tools.program("uipath"), "auth", "--force", "--tenant", "default"]
+    wait_for_a_port()
     program = Program(command, environment, folder, folder / "auth.log")
     try:
         address = until(lambda: shown(program), "uipath auth shows where to sign in", seconds=60, programs=[program])
@@ -105,6 +111,21 @@ def sign_in(tools: Tools, server: Server, folder: Path) -> None:
         until(lambda: "Authentication successful" in program.said, "uipath auth ends well", seconds=60)
     finally:
         program.end()
+
+
+def wait_for_a_port() -> None:
+    """Each run leaves its port to the system for a minute, and clients of other tests may have got the last one."""
+    until(lambda: any(map(is_free, PORTS)), "a port for uipath auth is free", seconds=2 * TIME_WAIT_S)
+
+
+def is_free(port: int) -> bool:
+    """As the command itself looks: a port is taken while a closed connection of it is remembered."""
+    with socket.socket() as listening:
+        try:
+            listening.bind(("localhost", port))
+        except OSError:
+            return False
+        return True
 
 
 def shown(program: Program) -> str:
