@@ -25,6 +25,7 @@ import httpx
 import msgspec
 import pytest
 import structlog
+from hypothesis import settings as hypothesis_settings
 
 from podium.identity.bootstrap import ADMIN, ADMIN_EMAIL
 from podium.identity.clients import store as clients_store
@@ -45,6 +46,12 @@ from podium.server.app import make_app
 from podium.server.compose import Composition, compose
 
 from .builders import Given
+
+# The same examples in every usual run, so that it fails for a change alone; `./dev test --full` looks for new ones. No
+# deadline: how long an example takes is the machine's affair.
+hypothesis_settings.register_profile("usual", derandomize=True, deadline=None, database=None)
+hypothesis_settings.register_profile("full", deadline=None)
+hypothesis_settings.load_profile("full" if os.environ.get("PODIUM_TEST_FULL") else "usual")
 
 START = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ADMIN_PASSWORD = "correct horse 7 battery"

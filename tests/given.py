@@ -6,6 +6,7 @@ in ADDRESSES, QUERIES or BODIES; a law fails for a new row until they are.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,6 +38,7 @@ DUMMIES: Mapping[str, str] = {
     "boolean": "false",
     "date-time": "2026-01-01T00:00:00Z",
 }
+RUN = "UPDATE orchestrator.jobs SET state = 1 WHERE tenant_id = $1 AND id = $2"
 SUSPEND = "UPDATE orchestrator.jobs SET state = 7 WHERE tenant_id = $1 AND id = $2"
 FAIL_ITEM = "UPDATE orchestrator.queue_items SET state = 2 WHERE tenant_id = $1 AND id = $2"
 ADD_INBOX = """
@@ -107,7 +109,7 @@ ADDRESSES: Mapping[tuple[str, str], object] = {
     ("*", "jobKey"): The("job.Key"),
     ("*", "licenseKey"): The("machine.LicenseKey"),
     ("*", "machineId"): The("machine.Id"),
-    ("*", "persistenceId"): DUMMIES["uuid"],
+    ("*", "persistenceId"): The("saved_state.Id"),
     ("*", "secretId"): The("secret.id"),
     ("*", "queueItemId"): The("queue_item.Id"),
     ("*", "queueName"): The("queue.Name"),
@@ -311,8 +313,12 @@ HEADERS: Mapping[str, Mapping[str, object]] = {
 }
 FILES = {
     "Processes_UploadPackage": ("Fresh.1.0.0.nupkg", nupkg("Fresh")),
+    "Robots_SuspendPersistentJob": ("state.db", b"state"),
     "Settings_ActivateLicenseOffline": ("licence.txt", b"none"),
     "Settings_UploadLicense": ("licence.txt", b"none"),
+}
+FORMS: Mapping[str, Mapping[str, object]] = {
+    "Robots_SuspendPersistentJob": {"suspendJobDto": {"jobId": The("running_job.Key"), "resumeTriggers": []}},
 }
 CONTENTS = {"QueueItems_Import": b"Reference,Amount\nA-1,3\n"}
 # Marked `robot` in the contract, but sent by the tray on behalf of a signed-in user.
@@ -431,6 +437,21 @@ class Things(Named):
         made = await self.given.job(await self.get("process"))
         await self.api.node.rows(SUSPEND, self.api.tenant_id, made["Id"])
         return made
+
+    async def _running_job(self) -> Json:
+        made = await self.given.job(await self.get("process"))
+        await self.api.node.rows(RUN, self.api.tenant_id, made["Id"])
+        return made
+
+    async def _saved_state(self) -> Json:
+        """What a job saved when it suspended itself."""
+        job, id_ = await self.given.job(await self.get("process")), str(uuid4())
+        await self.api.node.rows(RUN, self.api.tenant_id, job["Id"])
+        told = {"jobId": job["Key"], "persistenceInstanceId": id_, "resumeVersion": 0, "resumeTriggers": []}
+        robot, path = await self.robot(), "/api/RobotsService/SuspendPersistentJob"
+        file, form = ("state.db", b"state", "application/octet-stream"), {"suspendJobDto": json.dumps(told)}
+        await robot.request("POST", path, files={"file": file}, data=form, headers=HOST)
+        return {"Id": id_}
 
     async def _job_with_files(self) -> Json:
         """A job with more input than a command carries."""
@@ -575,12 +596,15 @@ class Things(Named):
         return dict(await self.api.get(f"/odata/PersonalWorkspaces/{ODATA}.GetPersonalWorkspace"))
 
     async def _others_workspace(self) -> Json:
+        return await self.workspace_of_another()
+
+    async def workspace_of_another(self) -> Json:
         caller = (await self.user("Tenant Administrator"))["caller"]
         await caller.post("/api/StudioWeb/TryEnableFirstRun")
         return dict(await caller.get(f"/odata/PersonalWorkspaces/{ODATA}.GetPersonalWorkspace"))
 
     async def _explored(self) -> Json:
-        made: Json = await self.get("others_workspace")
+        made = await self.workspace_of_another()
         await self.api.post(f"/odata/PersonalWorkspaces({made['Id']})/{ODATA}.StartExploring")
         return made
 
@@ -601,7 +625,10 @@ async def good_request(row: Row, things: Things) -> Request:
         options["content"] = CONTENTS[row.id]
     if row.id in FILES:
         options["files"] = {"file": (*FILES[row.id], "application/octet-stream")}
-    elif row.body_model and row.id not in BODIES:
+    if row.id in FORMS:
+        form = await things.fill(FORMS[row.id])
+        options["data"] = {name: json.dumps(value) for name, value in form.items()}
+    elif row.body_model and row.id not in FILES and row.id not in BODIES:
         raise LookupError(f"tests/given.py knows no body for {row.id}")
     return Request(row.method, fill_path(row, parameters), await things.fill(BODIES.get(row.id)), options)
 

@@ -26,6 +26,40 @@ VIEWERS_AND_ADMINISTRATORS = (
 )
 
 
+READS_OF_A_FOLDER = (
+    "Folders_GetById",
+    "Folders_GetByKeyByIdentifier",
+    "Folders_GetEntitiesSummary",
+    "Folders_GetMachinesForFolderByKey",
+    "Folders_GetSubfoldersWithAssignedMachine",
+    "Folders_GetUsersForFolderByKeyAndIncludeinherited",
+)
+WRITES_TO_A_FOLDER = (
+    "Folders_AssignDirectoryUser",
+    "Folders_AssignDomainUser",
+    "Folders_AssignMachines",
+    "Folders_AssignUsers",
+    "Folders_DeleteById",
+    "Folders_DeleteByKey",
+    "Folders_GetMoveFolderMachinesChanges",
+    "Folders_MoveFolderByFolderid",
+    "Folders_PatchNameDescription",
+    "Folders_PutById",
+    "Folders_RemoveMachinesFromFolderById",
+    "Folders_RemoveUserFromFolderById",
+    "Folders_RemoveUserFromFolderByKey",
+    "Folders_ToggleFolderMachineInherit",
+    "Folders_UpdateMachinesToFolderAssociations",
+)
+MACHINES_OF_A_FOLDER = (
+    "Machines_GetAssignedMachinesByFolderid",
+    "Machines_GetRuntimesForFolderByFolderid",
+    "Sessions_GetMachineSessionRuntimesByFolderId",
+)
+NOT_IN_THE_FOLDER = ("administrator of another tenant", *OF_OTHER_FOLDERS, "administrator of the organization")
+FEW_RIGHTS = tuple(one for one in ORDINARY if one != "administrator of the tenant")
+
+
 class Rule(NamedTuple):
     """What these callers get of these operations, and why."""
 
@@ -72,7 +106,7 @@ RULES = (
         ("Access_Explain",),
         (
             "robot",
-            *(one for one in ORDINARY if one != "administrator of the tenant"),
+            *FEW_RIGHTS,
             "administrator of the organization",
         ),
         "403",
@@ -107,13 +141,7 @@ RULES = (
     ),
     Rule(("QueueItems_ExecuteBulk",), ("viewer of the folder", "robot", "user of the folder"), "403", "by the action"),
     Rule(
-        ("QueueItemComments_DeleteById",),
-        ("robot", "user of the folder"),
-        "403",
-        "a comment is its author's; an administrator of transactions may delete it",
-    ),
-    Rule(
-        ("QueueItemComments_PutById",),
+        ("QueueItemComments_DeleteById", "QueueItemComments_PutById"),
         (
             "robot",
             "user of the folder",
@@ -156,12 +184,6 @@ RULES = (
         "the tray sends it for a person: the processes of the folders that the caller reaches",
     ),
     Rule(
-        ("Robots_SuspendPersistentJob",),
-        (*APPLICATIONS, *ORDINARY, *ADMINISTRATORS),
-        "in",
-        "the upload is read before the machine's key is asked for, which then refuses",
-    ),
-    Rule(
         (
             "ReferenceToken_DeleteByReferenceTokenId",
             "ReferenceToken_Get",
@@ -172,6 +194,69 @@ RULES = (
         APPLICATIONS,
         "403",
         "personal access tokens are people's",
+    ),
+    Rule(
+        READS_OF_A_FOLDER,
+        ("viewer of another folder", "administrator of another folder"),
+        "404",
+        "the right is in another folder; the one that is named is not seen",
+    ),
+    Rule(WRITES_TO_A_FOLDER, ("administrator of another folder",), "404", "likewise"),
+    Rule(
+        MACHINES_OF_A_FOLDER,
+        ("user of another folder", "administrator of another folder"),
+        "404",
+        "likewise",
+    ),
+    Rule(
+        ("FoldersNavigation_GetFolderNavigationContextForCurrentUser", "PackageFeeds_GetFolderFeed"),
+        NOT_IN_THE_FOLDER,
+        "404",
+        "whoever is signed in, of the folders that he sees",
+    ),
+    Rule(
+        ("Assets_ShareToFolders", "Buckets_ShareToFolders", "QueueDefinitions_ShareToFolders"),
+        ("robot",),
+        "404",
+        "the body names a folder without its machine",
+    ),
+    Rule(
+        ("Folders_AssignDirectoryUser", "Folders_AssignDomainUser", "Folders_AssignUsers"),
+        ("application with the scope",),
+        "403",
+        "nobody gives a role with rights that he does not have",
+    ),
+    Rule(
+        ("Exports_GetById", "Exports_GetDownloadLinkById"),
+        (*APPLICATIONS, "robot", *ORDINARY, "administrator of the organization"),
+        "404",
+        "an export is seen by who asked for it",
+    ),
+    Rule(
+        ("Users_ChangePassword", "Users_GetById", "Users_PatchById"),
+        (*FEW_RIGHTS, "administrator of the organization", "robot"),
+        "404",
+        "without Users.View a user sees himself",
+    ),
+    Rule(("Users_ChangeCulture",), ("robot",), "404", "a machine is no user"),
+    Rule(
+        (
+            "ReferenceToken_DeleteByReferenceTokenId",
+            "ReferenceToken_GetByReferenceTokenId",
+            "ReferenceToken_PutByReferenceTokenId",
+        ),
+        (*ORDINARY, "administrator of the organization"),
+        "404",
+        "a personal access token is seen by whose it is",
+    ),
+    Rule(
+        ("UserInvite_DeleteByPartitionGlobalId", "UserInvite_PostByPartitionGlobalId"),
+        ("application with the scope",),
+        "404",
+        "an application was not invited",
+    ),
+    Rule(
+        ("MessageTemplate_Get", "Scim_PostGroups"), (STRANGER,), "404", "what is named belongs to another organization"
     ),
     Rule(
         ("Portal_PutIdentitySetting", "Setting_Get", "Setting_Put"),

@@ -22,6 +22,7 @@ from podium.kernel.errors import (
     NotBuilt,
     NotFound,
     Unauthenticated,
+    Unavailable,
     ValidationProblem,
 )
 from podium.kernel.log import call_log
@@ -241,9 +242,10 @@ class Turn:
             )
         if isinstance(error, Refused):
             return Answer(400, render.JSON, error.body())
-        if isinstance(
-            error, asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError | asyncpg.SerializationError
-        ):
+        if isinstance(error, asyncpg.DeadlockDetectedError | asyncpg.SerializationError):
+            log.warning("deadlock", path=request.path, detail=error.detail, trace=request.trace_id)
+            error = Unavailable("The change met another one of this moment, and nothing of it was done: send it again.")
+        if isinstance(error, asyncpg.UniqueViolationError | asyncpg.ForeignKeyViolationError):
             # Two calls met in the database; its constraint decided, and the loser is told so.
             log.warning("conflict", path=request.path, constraint=error.constraint_name, trace=request.trace_id)
             error = Conflict("The change collides with another one of this moment.")

@@ -1,11 +1,14 @@
-"""The checks are read from the checkout: they are not part of the package."""
+"""The stage, once per module."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.api.authorization.stage import Stage
+from tests.conftest import Node
 
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
+
+@pytest.fixture(scope="module")
+async def stage(node: Node) -> Stage:
+    """One of everything, and the callers."""
+    return await Stage.of(node)

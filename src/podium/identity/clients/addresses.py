@@ -47,7 +47,7 @@ def why_not(address: str, *, allows_http: bool) -> str | None:
     if scheme in _NOT_FOR_APPLICATIONS or scheme in _NOT_REDIRECTED_TO:
         return f"has the scheme {scheme}, which no application is reached by"
     if scheme not in ("http", "https"):
-        return None
+        return "must not name a user" if "@" in rest.partition("?")[0] else None
     return _why_not_web(address, allows_http=allows_http)
 
 

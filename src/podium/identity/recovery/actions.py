@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
 from podium.identity.acting import write_down
@@ -84,14 +85,17 @@ async def send_confirmation(call: Call, organization_id: UUID, user: User) -> No
 
 async def confirm_address(call: Call, token: str, user_id: UUID | None = None) -> bool:
     """Whether the link held, and is that user's (None: whosever it is); the address is confirmed then."""
-    async with call.services.db.transaction() as db:
-        found = await links.find(db, "confirmation", token, call.now)
-        if found is None or user_id not in (None, found.user_id):
-            return False
-        user = await active_user(db, found.organization_id, found.user_id)
-        if user is None or await links.take(db, "confirmation", token, call.now) is None:
-            return False
-        if not await confirm_email(db, user, call.now):
-            return False
-        await write_down(call, db, user, "Update", detail={"changed": ["emailConfirmed"]})
-    return True
+    with suppress(_Used):
+        async with call.services.db.transaction() as db:
+            found = await links.find(db, "confirmation", token, call.now)
+            if found is None or user_id not in (None, found.user_id):
+                return False
+            user = await active_user(db, found.organization_id, found.user_id)
+            # The user's row first, then his links, as everywhere: two who lock in different orders wait for each other.
+            if user is None or not await confirm_email(db, user, call.now):
+                return False
+            if await links.take(db, "confirmation", token, call.now) is None:
+                raise _Used
+            await write_down(call, db, user, "Update", detail={"changed": ["emailConfirmed"]})
+            return True
+    return False

@@ -29,12 +29,13 @@ SELECT organization_id, id, user_name, email, first_name, last_name, display_nam
  WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 """
 
+# Not FOR UPDATE: what is added about a user meanwhile (a link, a session) need not wait, nor its holder for this one.
 LOCK = """
 SELECT organization_id, id, user_name, email, first_name, last_name, display_name, is_active, password_hash,
        must_change_password, locked_until, password_changed_at, bypasses_basic_restriction
   FROM identity.users
  WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
-   FOR UPDATE
+   FOR NO KEY UPDATE
 """
 
 ID_BY_NAME = """
@@ -116,7 +117,7 @@ SELECT password_hash FROM identity.password_history
 
 LOCK_PRESENT = """
 SELECT id FROM identity.users WHERE organization_id = $1 AND id = ANY($2::uuid[]) AND deleted_at IS NULL
- ORDER BY id FOR UPDATE
+ ORDER BY id FOR NO KEY UPDATE
 """
 
 # Names stay, for old records show them; what lets somebody in or tells where he was goes.

@@ -50,9 +50,13 @@ async def get_output_file_access(call: Call, job_key: UUID, file_name: str | Non
     return _access(call, file, name, job_key, "Output", "PUT")
 
 
-async def _job(call: Call, key: UUID) -> asyncpg.Record:
+def _check_machine(call: Call) -> None:
     if call.actor.machine_id is None and call.actor.kind != "robot":
         raise Unauthenticated("The machine key is missing.", Code.INVALID_MACHINE_KEY)
+
+
+async def _job(call: Call, key: UUID) -> asyncpg.Record:
+    _check_machine(call)
     row = await call.db.fetchrow(store.JOB_FILES, call.tenant_id, key)
     if row is None or row["folder_id"] not in call.reach.folders or call.actor.job_key not in (None, key):
         raise NotFound(NO_SUCH_JOB)
@@ -73,6 +77,7 @@ def _access(call: Call, file: UUID, name: str, job_key: UUID, category: str, ver
 @operation("POST", "/api/RobotsService/SuspendPersistentJob", audited=False)
 async def suspend_persistent_job(call: Call) -> None:
     """A job suspends itself: its state is kept, and what it waits for is registered."""
+    _check_machine(call)
     written: list[Stored] = []
     try:
         described = await _read_suspension(call, written)

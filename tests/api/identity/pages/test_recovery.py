@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from podium.identity.links import actions as links
 from podium.identity.settings.known import SMTP_HOST
+from podium.identity.users import store as users
 from tests.api.identity.pages.conftest import Forms, Visitor
 from tests.api.identity.pages.persons import (
     NEW_PASSWORD,
@@ -91,6 +93,13 @@ class TestForgot:
 
 
 class TestReset:
+    async def test_a_link_is_made_while_a_password_is_being_set(self, node: Node) -> None:
+        """Either would wait for the other if both held what the other needs: the user's row and his links."""
+        user = await make_user(node, "both-at-once")
+        async with node.db.transaction() as setting, node.db.transaction() as asking, asyncio.timeout(10):
+            assert await users.lock(setting, user.organization_id, user.id)
+            await links.create(asking, user.organization_id, "reset", user.id, node.clock())
+
     async def test_200_a_new_password_and_every_session_ends(
         self, visitor: Visitor, other_visitor: Visitor, node: Node
     ) -> None:

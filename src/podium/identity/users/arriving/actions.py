@@ -27,7 +27,7 @@ RETURNING id
 
 HAS_ACCEPTED = """
 SELECT is_invitation_accepted FROM identity.users WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
-   FOR UPDATE
+   FOR NO KEY UPDATE
 """
 
 

@@ -10,7 +10,7 @@ from podium.kernel.db import Connection
 
 LOCK = """
 SELECT user_name, email, first_name, last_name, display_name, is_active, external_id FROM identity.users
- WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
+ WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 """
 
 # Activating opens a lock, as an administrator's activation does.

@@ -38,7 +38,7 @@ SELECT failed_attempts, locked_until FROM identity.known_addresses
 
 LOCK_USER = """
 SELECT is_active, locked_until, password_changed_at FROM identity.users
- WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL FOR UPDATE
+ WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL FOR NO KEY UPDATE
 """
 
 SPEND = """
