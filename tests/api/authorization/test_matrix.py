@@ -21,6 +21,7 @@ from tools.authorization_matrix import IN, KINDS, NOT_SEEN, PAGE, Kind
 VERBS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 ROWS = sorted(BOUND, key=lambda row: (row.context == "identity", VERBS.index(row.method), row.id))
 TAKES_AWAY = re.compile("Delete|Remove|Unassign")
+# One after the other: a file that is deleted from the disk is not undone.
 PARTS = {
     "what_stays": [row for row in ROWS if not TAKES_AWAY.search(row.id)],
     "what_goes": [row for row in ROWS if TAKES_AWAY.search(row.id)],

@@ -160,6 +160,8 @@ class TestDeleteBucket:
     async def test_204_removes_its_files_from_the_disk(
         self, api: Any, node: Any, clock: Any, folder: Any, bucket: Any
     ) -> None:
+        clock.forward(minutes=2)
+        await node.run_loop("buckets.remove_leftovers")  # those of other tests
         await write(api, bucket, folder, "a/b.txt")
         (row,) = await node.rows("SELECT blob FROM orchestrator.bucket_files WHERE tenant_id = $1", api.tenant_id)
         reading = (await access(api, bucket, folder, "GetReadUri", "a/b.txt"))["Uri"]

@@ -5,22 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-from moto.server import ThreadedMotoServer
 
 from podium.kernel.keyring import Keyring
 from podium.orchestrator.buckets import actions
 from podium.orchestrator.buckets.storage import COLUMN, TABLE, Storage
 from podium.server.sealed_columns import SEALED_COLUMNS
+from tests.api.buckets import storages
 from tests.api.buckets.calls import BUCKETS, access, fetch, listing, of, paths, put, read, write
-from tests.conftest import WORKER, MovableClock, Node, database, running, settings
+from tests.api.buckets.storages import node_with_storages, served
+from tests.conftest import MovableClock, Node
 
 SECRET = "fern and moss 41"
 NAMES = ["a b.txt", "x&y+z%?.txt", "q#h;'\".txt", "dir/日本 ü.txt", "😀.png", "50%25/+.txt", "long/" + "ä" * 400]
@@ -31,11 +30,8 @@ _NUMBERS = count(1)
 @pytest.fixture(scope="module")
 async def node(server_url: str, installed: str, closed_folder: Path, clock: MovableClock) -> AsyncIterator[Node]:
     """A node whose operator allows storages on this machine."""
-    name = f"podium_test_{WORKER}_s3"
-    async with database(server_url, name, installed) as url:
-        config = replace(settings(url, closed_folder / name), allowed_addresses=("127.0.0.1",))
-        async with running(config, clock) as made:
-            yield made
+    async with node_with_storages(server_url, installed, closed_folder, clock, "s3") as made:
+        yield made
 
 
 @pytest.fixture(autouse=True)
@@ -52,18 +48,13 @@ def variables_of_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+    with served() as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def s3(endpoint: str) -> Any:
-    return boto3.client(
-        "s3", endpoint_url=endpoint, aws_access_key_id="AK", aws_secret_access_key=SECRET, region_name="us-east-1"
-    )
+    return storages.Storage(endpoint, "AK", SECRET).client()
 
 
 @pytest.fixture

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -17,6 +18,7 @@ import pytest
 
 from podium.orchestrator.credential_stores.catalogue import StoreTypes
 from podium.orchestrator.credential_stores.plain_text import EnvironmentVariables, SecretFiles
+from podium.orchestrator.credential_stores.types import Entry, Place, Secret
 from podium.orchestrator.credential_stores.vault import HashiCorpVault, HashiCorpVaultReadOnly
 from podium.orchestrator.outgoing import Outgoing
 from tests.conftest import Node
@@ -138,3 +140,57 @@ def configuration(vault: Vault, **members: Any) -> dict[str, Any]:
         "DataPath": f"apps/{uuid4().hex}",
         **members,
     }
+
+
+async def store(api: Any, type_: str, settings: dict[str, Any] | None = None, name: str = "Store") -> int:
+    """Id of a new store."""
+    body = {"Name": name, "Type": type_, "AdditionalConfiguration": json.dumps(settings or {})}
+    return int((await api.post(STORES, body))["Id"])
+
+
+async def built_in(api: Any) -> int:
+    """Id of the store that every tenant has."""
+    (row,) = (await api.get(STORES, params={"$filter": "Type eq 'Database'"}))["value"]
+    return int(row["Id"])
+
+
+async def set_default(api: Any, store_id: int, resource_type: str, **options: Any) -> Any:
+    path = f"{STORES}({store_id})/UiPath.Server.Configuration.OData.SetDefaultStoreForResourceType"
+    return await api.post(path, {"resourceType": resource_type}, **options)
+
+
+@dataclass
+class Notebook:
+    """A writable type in memory, which fails as it is told to. `asked` is released at each reading."""
+
+    name: str = "Notebook"
+    entries: Sequence[Entry] = (Entry("Page", "Page", "Number"),)
+    pages: dict[tuple[str, str], Secret] = field(default_factory=dict)
+    failure: Exception | None = None
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+    asked: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
+
+    def check(self, values: Mapping[str, str]) -> None:
+        if values.get("Page") == "13":
+            raise ValueError("Page: not that one")
+
+    async def read(self, place: Place, name: str, *, has_user: bool) -> Secret:
+        self.asked.release()
+        await self.answers.wait()
+        if self.failure is not None:
+            raise self.failure
+        return self.pages[place.tenant, name]
+
+    async def write(self, place: Place, name: str, secret: Secret) -> None:
+        self.pages[place.tenant, name] = secret
+
+
+@pytest.fixture
+def notebook(node: Node) -> Iterator[Notebook]:
+    found = Notebook()
+    found.answers.set()
+    ports = node.composition.services.ports
+    before = ports[StoreTypes]
+    ports[StoreTypes] = StoreTypes([found])
+    yield found
+    ports[StoreTypes] = before

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import STORES, Vault, configuration, free_port
+from .conftest import STORES, Vault, configuration, free_port, store
 
 ASSETS = "/odata/Assets"
 READ = f"{ASSETS}/UiPath.Server.Configuration.OData.GetRobotAssetByNameForRobotKey"
@@ -20,11 +19,6 @@ PASSWORD = "planted fern 41"
 @pytest.fixture
 async def folder(given: Any) -> Any:
     return await given.folder()
-
-
-async def store(api: Any, type_: str, settings: dict[str, Any] | None = None, name: str = "Store") -> int:
-    body = {"Name": name, "Type": type_, "AdditionalConfiguration": json.dumps(settings or {})}
-    return int((await api.post(STORES, body))["Id"])
 
 
 def credential(store_id: int | None, user: str = "bob", password: str = PASSWORD, **members: Any) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 from podium.kernel.keyring import Keyring
 from podium.server.sealed_columns import SEALED_COLUMNS
 
-from .conftest import STORES
+from .conftest import STORES, built_in, set_default
 
 BASE = f"{STORES}/UiPath.Server.Configuration.OData"
 SETTINGS = "/odata/Settings/UiPath.Server.Configuration.OData"
@@ -34,11 +34,6 @@ ASSET = {
 
 def body(name: str = "Vault", type_: str = "HashiCorpVault", **members: Any) -> dict[str, Any]:
     return {"Name": name, "Type": type_, "AdditionalConfiguration": json.dumps({**VAULT, **members})}
-
-
-async def built_in(api: Any) -> int:
-    (row,) = (await api.get(STORES, params={"$filter": "Type eq 'Database'"}))["value"]
-    return int(row["Id"])
 
 
 async def asset(api: Any, given: Any, store_id: int | None = None, **members: Any) -> Any:
@@ -263,11 +258,6 @@ class TestDeleteStore:
         await asset(api, given, ExternalName="login", CredentialUsername="", CredentialPassword="")
         await api.delete(f"{STORES}({made['Id']})", params={"forceDelete": "true"}, expect=204)
         assert await default(api, "AssetCredential") == await built_in(api)
-
-
-async def set_default(api: Any, store_id: int, resource_type: str, **options: Any) -> Any:
-    path = f"{STORES}({store_id})/UiPath.Server.Configuration.OData.SetDefaultStoreForResourceType"
-    return await api.post(path, {"resourceType": resource_type}, **options)
 
 
 async def default(api: Any, resource_type: str) -> int:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,10 @@ import structlog
 
 from podium.orchestrator.credential_stores import actions
 from podium.orchestrator.credential_stores.catalogue import StoreTypes
-from podium.orchestrator.credential_stores.types import Entry, Place, Secret
 from podium.orchestrator.outgoing import Outgoing
 from tests.conftest import Node
 
-from .conftest import STORES
+from .conftest import STORES, Notebook
 
 READ = "/odata/Assets/UiPath.Server.Configuration.OData.GetRobotAssetByNameForRobotKey"
 PLANTED = "planted-in-the-error-5a"
@@ -37,41 +34,6 @@ class Notebook:
 def broken():
     raise RuntimeError("no notebook")
 """
-
-
-@dataclass
-class Notebook:
-    """A writable type in memory, which fails as it is told to."""
-
-    name: str = "Notebook"
-    entries: Sequence[Entry] = (Entry("Page", "Page", "Number"),)
-    pages: dict[tuple[str, str], Secret] = field(default_factory=dict)
-    failure: Exception | None = None
-    answers: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def check(self, values: Mapping[str, str]) -> None:
-        if values.get("Page") == "13":
-            raise ValueError("Page: not that one")
-
-    async def read(self, place: Place, name: str, *, has_user: bool) -> Secret:
-        await self.answers.wait()
-        if self.failure is not None:
-            raise self.failure
-        return self.pages[place.tenant, name]
-
-    async def write(self, place: Place, name: str, secret: Secret) -> None:
-        self.pages[place.tenant, name] = secret
-
-
-@pytest.fixture
-def notebook(node: Node) -> Iterator[Notebook]:
-    found = Notebook()
-    found.answers.set()
-    ports = node.composition.services.ports
-    before = ports[StoreTypes]
-    ports[StoreTypes] = StoreTypes([found])
-    yield found
-    ports[StoreTypes] = before
 
 
 async def asset(api: Any, given: Any) -> Any:

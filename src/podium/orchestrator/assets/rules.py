@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from podium.kernel.errors import BadRequest, Code, Conflict
-from podium.kernel.ids import uuid7
+from podium.orchestrator.credential_stores.rules import MAX_EXTERNAL_NAME, fresh_name
 
 TYPES = (
     "DBConnectionString",
@@ -34,9 +34,7 @@ NO_VALUE = "The asset does not have a value associated with this robot."
 MAX_TEXT = 1_000_000
 MAX_USER_NAME = 512
 MAX_SECRET = 25_000
-MAX_EXTERNAL_NAME = 450
 INT32 = range(-(2**31), 2**31)
-OUTSIDE_NAMES = re.compile(r"[^A-Za-z0-9_.]+", re.ASCII)
 WHOLE = re.compile(r"[+-]?[0-9]{1,10}", re.ASCII)
 
 NEW_USER_WITHOUT_PASSWORD = 1500
@@ -196,7 +194,7 @@ def external(
     if given:
         if type_ in CREDENTIALS:
             _user_name(wanted)
-        return name or _fresh_name(asset_name), given
+        return name or fresh_name(asset_name), given
     if name is None:
         raise _missing(wanted, SECRET_MEMBERS[type_])
     if user_name:
@@ -243,11 +241,6 @@ def _given_secret(type_: str, wanted: Wanted) -> str | None:
         place = member(wanted, SECRET_MEMBERS[type_])
         raise BadRequest(f"{place}: has more than {MAX_SECRET} characters.", Code.PARAMETER_INVALID)
     return given or None
-
-
-def _fresh_name(asset_name: str) -> str:
-    """A name that nothing else in a store has, and that people recognize."""
-    return f"podium-{OUTSIDE_NAMES.sub('-', asset_name).strip('-')[:100]}-{uuid7().hex[-12:]}"
 
 
 def _text(wanted: Wanted) -> str:

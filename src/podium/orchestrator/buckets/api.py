@@ -17,6 +17,7 @@ from podium.orchestrator.buckets import actions, changes, events, rules, store
 from podium.orchestrator.buckets.entity import BUCKETS
 from podium.orchestrator.buckets.storage import Storage
 from podium.orchestrator.buckets.store import SHARED
+from podium.orchestrator.credential_stores.actions import Stores
 
 
 @operation("GET", "/odata/Buckets")
@@ -45,22 +46,25 @@ async def create_bucket(call: Call, body: wire.BucketDto) -> Item:
     """Clients give the Identifier; one is made for those that do not."""
     require_members(body)
     asked = changes.asked(body, changes.DEFAULTS)
-    storage = call.port(Storage)
-    made = await actions.make(call.db, storage, call.tenant_id, call.folder_id, asked, call.now, call.actor.user_id)
+    storage, stores = call.port(Storage), Stores.of(call)
+    made = await actions.make(call.db, storage, stores, call.folder_id, asked, call.now, call.actor.user_id)
     await _tell(call, made, "Create", "bucket.created")
     return await _item(call, store.ONE, made)
 
 
 @operation("PUT", "/odata/Buckets({key})")
 async def replace_bucket(call: Call, key: int, body: wire.BucketDto) -> Item:
-    """Everything but the provider and the identifier; where files are elsewhere stays when the body is silent on it."""
+    """Everything but the provider and the identifier.
+
+    Where files are elsewhere, and where their secret key is, stays when the body is silent on it.
+    """
     require_members(body)
     bucket = await _bucket(call, key)
     asked = changes.asked(body, dict(bucket))
     if asked.key not in (None, bucket["key"]):
         raise BadRequest(f"Identifier: cannot be changed; it is {bucket['key']}.", Code.PARAMETER_INVALID)
-    storage = call.port(Storage)
-    await actions.replace(call.db, storage, call.tenant_id, bucket, asked, call.now, call.actor.user_id)
+    storage, stores = call.port(Storage), Stores.of(call)
+    await actions.replace(call.db, storage, stores, bucket, asked, call.now, call.actor.user_id)
     await _tell(call, key, "Update", "bucket.updated")
     return await _item(call, store.ONE, key)
 

@@ -22,7 +22,7 @@ BUCKETS = Entity(
         "StorageContainer": Property("{t}.container"),
         "Options": Property(_OPTIONS),
         "CredentialStoreId": Property("{t}.credential_store_id", Kind.INT),
-        "ExternalName": Property("NULL::text", filterable=False, sortable=False),
+        "ExternalName": Property("{t}.external_name"),
         "Password": Property("NULL::text", filterable=False, sortable=False),
         "FoldersCount": Property(_FOLDERS, Kind.INT),
         "Tags": Property("{t}.tags", Kind.JSON),

@@ -18,7 +18,6 @@ from podium.orchestrator.blob_links import camel
 from podium.orchestrator.buckets import actions, rules, s3, store
 from podium.orchestrator.buckets.entity import FILE_MEMBERS, FILES
 from podium.orchestrator.buckets.s3 import Found
-from podium.orchestrator.buckets.storage import Storage
 from podium.orchestrator.buckets.store import Bucket
 
 MOST_DIRECTORIES = 10_000
@@ -40,7 +39,7 @@ async def list_files(
         above = rules.clean_directory(directory or "", keeps_form=_is_elsewhere(bucket))
         if not _is_elsewhere(bucket):
             return await _own_files(db, call, bucket, above, glob, is_recursive=bool(recursive))
-    client = await call.port(Storage).client(call.tenant_id, bucket)
+    client = await actions.client(call.services, call.tenant_id, bucket)
     if recursive:
         files, is_whole = await s3.below(client, above, s3.MAX_LISTED)
         if not is_whole:
@@ -63,7 +62,7 @@ async def list_directories(
         if not _is_elsewhere(bucket):
             names = await store.directories(db, call.tenant_id, bucket.id, above, MOST_DIRECTORIES + 1)
     if _is_elsewhere(bucket):
-        names, _ = await s3.directory(await call.port(Storage).client(call.tenant_id, bucket), above)
+        names, _ = await s3.directory(await actions.client(call.services, call.tenant_id, bucket), above)
     if len(names) > MOST_DIRECTORIES:
         raise _too_many("directories", MOST_DIRECTORIES)
     return _rows(call, (_directory(above + name) for name in names if rules.matches(glob, name)))
@@ -80,18 +79,24 @@ async def read_file(call: Call, key: int, path: str | None = None) -> Item:
             if text is None:
                 raise NotFound(rules.NO_FILE)
             return Item(text, SET)
-    found = await s3.head(await call.port(Storage).client(call.tenant_id, bucket), clean)
+    found = await s3.head(await actions.client(call.services, call.tenant_id, bucket), clean)
     (row,) = rows_page([_file(found)], FILE_MEMBERS, parse_options(call.query), now=call.now).rows
     return Item(msgspec.json.encode(row).decode(), SET)
 
 
-@operation("DELETE", "/odata/Buckets({key})/UiPath.Server.Configuration.OData.DeleteFile")
+@operation("DELETE", "/odata/Buckets({key})/UiPath.Server.Configuration.OData.DeleteFile", connected=False)
 async def delete_file(call: Call, key: int, path: str | None = None) -> None:
-    """A file that is not there is deleted already."""
-    bucket = await _bucket(call.db, call, key)
+    """A file that is not there is deleted already; so who is not answered deletes again, and both are in the trail."""
+    async with call.services.db.acquire() as db:
+        bucket = await _bucket(db, call, key)
     clean = _path(bucket, path)
-    await actions.delete_file(call.db, call.services, call.tenant_id, bucket, clean, call.now)
-    _describe(call, bucket, "DeleteBlobFile", clean)
+    rules.check_writable(bucket.name, is_read_only=bucket.is_read_only)
+    if _is_elsewhere(bucket):
+        await s3.delete(await actions.client(call.services, call.tenant_id, bucket), clean)
+    async with call.services.db.transaction() as db:
+        if not _is_elsewhere(bucket):
+            await store.remove_file(db, call.tenant_id, bucket.id, clean, call.now)
+        await _audit(db, call, bucket, "DeleteBlobFile", clean)
 
 
 @operation("GET", "/odata/Buckets({key})/UiPath.Server.Configuration.OData.GetReadUri", connected=False)
@@ -104,17 +109,12 @@ async def read_uri(
         bucket = await _bucket(db, call, key)
         clean = _path(bucket, path)
         if bucket.audits_reads:
-            await _audit_read(db, call, bucket, clean)
+            await _audit(db, call, bucket, "Download", clean)
     (access,) = await actions.access(call.services, call.tenant_id, bucket, "GET", [clean], call.now, lifetime)
     return access
 
 
-@operation(
-    "GET",
-    "/odata/Buckets({key})/UiPath.Server.Configuration.OData.GetWriteUri",
-    atomic=True,
-    audited=True,
-)
+@operation("GET", "/odata/Buckets({key})/UiPath.Server.Configuration.OData.GetWriteUri", connected=False)
 async def write_uri(
     call: Call,
     key: int,
@@ -125,11 +125,13 @@ async def write_uri(
     """An address that writes a file, in place of one that is there; whoever gets it is in the audit trail."""
     lifetime = rules.lifetime(expiry_in_minutes)
     type_ = rules.check_content_type(content_type or "")
-    bucket = await _bucket(call.db, call, key)
+    async with call.services.db.acquire() as db:
+        bucket = await _bucket(db, call, key)
     rules.check_writable(bucket.name, is_read_only=bucket.is_read_only)
     clean = _path(bucket, path)
     (access,) = await actions.access(call.services, call.tenant_id, bucket, "PUT", [clean], call.now, lifetime, type_)
-    _describe(call, bucket, "CreateBlobFileSas", clean)
+    async with call.services.db.acquire() as db:
+        await _audit(db, call, bucket, "CreateBlobFileSas", clean)
     return access
 
 
@@ -153,10 +155,12 @@ async def list_files_by_token(
         bucket = await _bucket(db, call, id)
         begin = rules.clean_prefix(prefix or "", keeps_form=_is_elsewhere(bucket))
         if bucket.audits_reads and lifetime is not None:
-            await _audit_read(db, call, bucket, f"{begin}*")
+            await _audit(db, call, bucket, "Download", f"{begin}*")
         listed = None if _is_elsewhere(bucket) else await _own_listed(db, call, bucket, begin, after, take)
+    client = None
     if listed is None:
-        listed = await s3.page(await call.port(Storage).client(call.tenant_id, bucket), begin, after, take)
+        client = await actions.client(call.services, call.tenant_id, bucket)
+        listed = await s3.page(client, begin, after, take)
     items: list[dict[str, object]] = [
         {
             "fullPath": rules.shown_path(file.path),
@@ -168,7 +172,9 @@ async def list_files_by_token(
     ]
     if lifetime is not None:
         paths = [file.path for file in listed.files]
-        given = await actions.access(call.services, call.tenant_id, bucket, "GET", paths, call.now, lifetime)
+        given = await actions.access(
+            call.services, call.tenant_id, bucket, "GET", paths, call.now, lifetime, opened=client
+        )
         for item, access in zip(items, given, strict=True):
             item["accessInfo"] = camel(access)
     return {"items": items, "continuationToken": None if listed.after is None else rules.token_after(listed.after)}
@@ -234,13 +240,9 @@ def _too_many(what: str, most: int) -> BadRequest:
     return BadRequest(f"directory: has more than {most} {what}; name one below it.", Code.PARAMETER_INVALID)
 
 
-async def _audit_read(db: Connection, call: Call, bucket: Bucket, path: str) -> None:
-    """Keep in the audit trail who gets an address that reads, before the address is made."""
-    _describe(call, bucket, "Download", path)
-    call.db = db
-    await audit.add(call)
-
-
-def _describe(call: Call, bucket: Bucket, action: str, path: str) -> None:
+async def _audit(db: Connection, call: Call, bucket: Bucket, action: str, path: str) -> None:
+    """Keep in the audit trail who deletes a file or gets an address of one, before he has it."""
     call.describe(action, component="Buckets", entity_id=bucket.id, name=bucket.name)
     call.audit["detail"] = {"path": path}
+    call.db = db
+    await audit.add(call)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from podium.kernel.errors import BadRequest, Code, Conflict
+from podium.orchestrator.credential_stores.rules import fresh_name
 
 OWN = "Orchestrator"
 PROVIDERS = (OWN, "Amazon", "Minio", "S3Compatible")
@@ -19,6 +20,7 @@ OPTIONS = ("None", READ_ONLY, AUDIT_READS, PASS_THROUGH)
 
 NO_BUCKET = "Bucket does not exist."
 NO_FILE = "File does not exist."
+WITHOUT_KEY = "has no secret key; give it in Password, or by CredentialStoreId and ExternalName."
 
 MAX_PATH_BYTES = 1024
 """What S3 takes as a key."""
@@ -250,6 +252,42 @@ def check_writable(name: str, *, is_read_only: bool) -> None:
     """Raises Conflict for a bucket whose files are not to be changed."""
     if is_read_only:
         raise Conflict(f"The bucket {name} is read-only.", Code.FORBIDDEN_OPERATION)
+
+
+def check_kept_here(password: str | None, external_name: str | None, *, store: str, is_there: bool) -> None:
+    """Raises BadRequest for what the built-in store cannot keep, and when it would have no secret key."""
+    if external_name:
+        message = f"ExternalName: the credential store {store} has no names of others."
+        raise BadRequest(message, Code.PARAMETER_INVALID)
+    if password is None and not is_there:
+        raise BadRequest("Password is required.", Code.PARAMETER_MISSING)
+
+
+def external_name(
+    password: str | None, given: str | None, stored: str | None, bucket: str, *, store: str, is_read_only: bool
+) -> str:
+    """Under which name another store keeps the secret key.
+
+    `stored`: where it is now, None when it comes new into the store. In a store that is not written the bucket's name
+    stands for one that is not given; in another a secret key without a name gets one of its own, for buckets of several
+    folders may be called the same. Raises BadRequest that names the member.
+    """
+    if is_read_only:
+        if password is not None:
+            raise BadRequest(f"Password: the credential store {store} is read only.", Code.PARAMETER_INVALID)
+        return given or stored or bucket
+    found = given or stored
+    if found is None and password is None:
+        raise BadRequest("Password is required.", Code.PARAMETER_MISSING)
+    return found or fresh_name(bucket)
+
+
+def check_secret_key(text: str, store: str) -> str:
+    """What a store has under the name, if it can be a secret key at all. Raises Conflict, which does not repeat it."""
+    if not text or any(unicodedata.category(character) == "Cs" for character in text):
+        message = f"The credential store {store}: what it has under the name is no secret key."
+        raise Conflict(message, Code.FORBIDDEN_OPERATION)
+    return text
 
 
 def s3_place(container: str | None, parameters: str | None) -> S3Place:

@@ -82,7 +82,12 @@ class Stores:
             raise BadRequest(f"StorageParameters: {place.host}: use https.", Code.PARAMETER_INVALID)
 
     async def open(self, place: S3Place, secret_key: str) -> S3Store:
-        """The client of a storage; nothing is sent yet."""
+        """The client of a storage; nothing is sent yet.
+
+        Clients are kept by their place and secret key, and whoever asks has read the secret key a moment ago. So one
+        that was changed where it is kept counts from the next use on. The client of the old one is used no more and
+        goes when others push it out; addresses that it signed work as long as the storage takes the old secret key.
+        """
         kept = self._kept.pop((place, secret_key), None)
         if kept is None:
             kept = _client(place, secret_key, await self._egress.url())

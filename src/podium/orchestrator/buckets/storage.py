@@ -24,16 +24,17 @@ class Storage:
         self._egress = Egress(outgoing)
         self.stores = s3.Stores(outgoing, self._egress)
 
-    async def client(self, tenant_id: int, bucket: Bucket) -> S3Store:
-        """The client of a bucket whose files are elsewhere. Raises SecretError for a secret key that does not open."""
-        assert bucket.sealed is not None
-        place = rules.s3_place(bucket.container, bucket.parameters)
-        secret = self._keyring.open(bucket.sealed, owner=tenant_id, table=TABLE, row=bucket.id, column=COLUMN)
-        return await self.stores.open(place, secret)
+    async def client(self, bucket: Bucket, secret_key: str) -> S3Store:
+        """The client of a bucket whose files are elsewhere, for the secret key that it has now."""
+        return await self.stores.open(rules.s3_place(bucket.container, bucket.parameters), secret_key)
 
     def seal(self, tenant_id: int, bucket_id: int, secret_key: str) -> bytes:
         """The secret key, for the bucket's row."""
         return self._keyring.seal(secret_key, owner=tenant_id, table=TABLE, row=bucket_id, column=COLUMN)
+
+    def unseal(self, tenant_id: int, bucket_id: int, sealed: bytes) -> str:
+        """The secret key again. Raises SecretError for one that does not open."""
+        return self._keyring.open(sealed, owner=tenant_id, table=TABLE, row=bucket_id, column=COLUMN)
 
     async def close(self) -> None:
         """End what goes on with storages elsewhere."""

@@ -22,7 +22,7 @@ ONE_BY_KEY = f"""{scope.IN_TENANT} AND t.key = $3::uuid AND t.id IN (
  SELECT t.bucket_id FROM orchestrator.bucket_folders t WHERE {scope.IN_FOLDERS})"""
 TO_CHANGE = f"""
 SELECT t.id, t.key, t.name, t.name_key, t.description, t.provider, t.container, t.parameters, t.sealed, t.tags,
-       t.credential_store_id, t.is_read_only, t.audits_reads, t.passes_data_through
+       t.credential_store_id, t.external_name, t.is_read_only, t.audits_reads, t.passes_data_through
   FROM orchestrator.buckets t
  WHERE {scope.IN_TENANT} AND t.id = ANY($3::bigint[]) AND t.id IN (
        SELECT t.bucket_id FROM orchestrator.bucket_folders t WHERE {scope.IN_FOLDERS})
@@ -57,13 +57,13 @@ SHARED = Shared(
 )
 
 FIND = """
-SELECT t.id, t.name, t.provider, t.container, t.parameters, t.sealed, t.is_read_only, t.audits_reads,
-       t.passes_data_through
+SELECT t.id, t.name, t.provider, t.container, t.parameters, t.credential_store_id, t.external_name, t.sealed,
+       t.is_read_only, t.audits_reads, t.passes_data_through
   FROM orchestrator.buckets t WHERE t.tenant_id = $1 AND t.id = $2
 """
 FIND_IN_FOLDERS = f"""
-SELECT t.id, t.name, t.provider, t.container, t.parameters, t.sealed, t.is_read_only, t.audits_reads,
-       t.passes_data_through
+SELECT t.id, t.name, t.provider, t.container, t.parameters, t.credential_store_id, t.external_name, t.sealed,
+       t.is_read_only, t.audits_reads, t.passes_data_through
   FROM orchestrator.buckets t
  WHERE {scope.IN_TENANT} AND t.id = $3::bigint AND t.id IN (
        SELECT t.bucket_id FROM orchestrator.bucket_folders t WHERE {scope.IN_FOLDERS})
@@ -71,20 +71,28 @@ SELECT t.id, t.name, t.provider, t.container, t.parameters, t.sealed, t.is_read_
 HAS_KEY = "SELECT EXISTS (SELECT 1 FROM orchestrator.buckets t WHERE t.tenant_id = $1 AND t.key = $2)"
 NEXT_ID = "SELECT nextval(pg_get_serial_sequence('orchestrator.buckets', 'id'))"
 ADD = """
-INSERT INTO orchestrator.buckets (tenant_id, id, key, name, name_key, description, provider, container, parameters, sealed,
-                                  credential_store_id, is_read_only, audits_reads, passes_data_through, tags, created_at,
-                                  created_by)
+INSERT INTO orchestrator.buckets (tenant_id, id, key, name, name_key, description, provider, container, parameters,
+                                  credential_store_id, external_name, sealed, is_read_only, audits_reads,
+                                  passes_data_through, tags, created_at, created_by)
 OVERRIDING SYSTEM VALUE
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $16, $17)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::jsonb, $17, $18)
 """
 CHANGE = """
 UPDATE orchestrator.buckets t
-   SET name = $3, name_key = $4, description = $5, container = $6, parameters = $7, credential_store_id = $8,
-       is_read_only = $9, audits_reads = $10, passes_data_through = $11, tags = $12::jsonb, updated_at = $13, updated_by = $14
+   SET name = $3, name_key = $4, description = $5, container = $6, parameters = $7, is_read_only = $8,
+       audits_reads = $9, passes_data_through = $10, tags = $11::jsonb, updated_at = $12, updated_by = $13
  WHERE t.tenant_id = $1 AND t.id = $2
 """
 # What is sealed is left alone when no new secret comes: it may be sealed under a key that is about to go.
-SEAL_AGAIN = "UPDATE orchestrator.buckets t SET sealed = $3 WHERE t.tenant_id = $1 AND t.id = $2"
+KEEP_IN = """
+UPDATE orchestrator.buckets t SET credential_store_id = $3, external_name = $4, sealed = $5
+ WHERE t.tenant_id = $1 AND t.id = $2
+"""
+LEAVE_STORE = """
+UPDATE orchestrator.buckets t
+   SET credential_store_id = CASE t.provider WHEN 'Orchestrator' THEN NULL ELSE $3::bigint END, external_name = NULL
+ WHERE t.tenant_id = $1 AND t.credential_store_id = $2
+"""
 IS_ARCHIVE = """
 SELECT EXISTS (SELECT 1 FROM orchestrator.queue_retention t WHERE t.tenant_id = $1 AND t.bucket_id = $2)
     OR EXISTS (SELECT 1 FROM orchestrator.processes t WHERE t.tenant_id = $1 AND t.retention_bucket_id = $2)
@@ -174,13 +182,18 @@ SELECT n.blob FROM unnest($1::text[]) AS n(blob)
 
 
 class Bucket(NamedTuple):
-    """What is needed to get at a bucket's files; `sealed` is the secret key of a storage elsewhere."""
+    """What is needed to get at a bucket's files.
+
+    The secret key of a storage elsewhere is in `sealed`, or in the credential store under `external_name`, or missing.
+    """
 
     id: int
     name: str
     provider: str
     container: str | None
     parameters: str | None
+    credential_store_id: int | None
+    external_name: str | None
     sealed: bytes | None
     is_read_only: bool
     audits_reads: bool

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from podium.kernel.call import Call
+from podium.kernel.call import Call, Services
 from podium.kernel.db import Connection
 from podium.kernel.errors import BadRequest, Code, Conflict, NotFound, Unavailable
 from podium.kernel.keyring import Keyring
@@ -34,7 +34,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """The credential stores of a tenant, for one call."""
+    """The credential stores of a tenant, for one call or one piece of work."""
 
     types: StoreTypes
     keyring: Keyring
@@ -46,6 +46,12 @@ class Stores:
     def of(cls, call: Call) -> Stores:
         assert call.tenant_key is not None
         return cls(call.port(StoreTypes), call.port(Keyring), call.tenant_id, call.tenant_name, call.tenant_key)
+
+    @classmethod
+    async def of_tenant(cls, db: Connection, services: Services, tenant_id: int) -> Stores:
+        """For what has no call: signed addresses, and work in the background."""
+        name, key = await store.tenant(db, tenant_id)
+        return cls(services.port(StoreTypes), services.port(Keyring), tenant_id, name, key)
 
     async def choose(self, db: Connection, store_id: int | None, resource_type: str, place: str) -> Store:
         """The store of that id, else the default for the resource type. Raises BadRequest that names the member."""

@@ -11,6 +11,7 @@ from podium.kernel.odata import fetch_one, fetch_page, parse_options, rows_page
 from podium.kernel.operation import operation
 from podium.kernel.validation import require_members
 from podium.orchestrator.assets import actions as assets
+from podium.orchestrator.buckets import actions as buckets
 from podium.orchestrator.credential_stores import rules, store
 from podium.orchestrator.credential_stores.actions import Stores
 from podium.orchestrator.credential_stores.catalogue import StoreTypes
@@ -79,12 +80,14 @@ async def delete_store(call: Call, key: int, force_delete: bool | None = None) -
     if used and not force_delete:
         raise Conflict(f"The credential store {found.name} keeps the secrets of {used} resources.", Code.ITEM_IS_IN_USE)
     call.describe("Delete", component="CredentialStores", entity_id=key, name=found.name)
+    defaults = {name: await _default_apart_from(call, name, key) for name in rules.RESOURCE_TYPES}
     if used:
-        defaults = {name: await _default_apart_from(call, name, key) for name in rules.RESOURCE_TYPES}
         credentials, secrets = defaults[rules.ASSET_CREDENTIAL], defaults[rules.SECRETS]
         await assets.leave_store(call.db, call.tenant_id, key, credentials=credentials, secrets=secrets)
         await robots.leave_credential_store(call.db, call.tenant_id, key, defaults[rules.ROBOT_CREDENTIAL])
         call.audit["detail"] = {"moved": used}
+    # a bucket whose files are kept here names a store without using it
+    await buckets.leave_store(call.db, call.tenant_id, key, defaults[rules.BUCKET_CREDENTIAL])
     await call.db.execute(store.REMOVE, call.tenant_id, key)
 
 

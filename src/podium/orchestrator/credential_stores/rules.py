@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from podium.kernel.errors import BadRequest, Code, Conflict
+from podium.kernel.ids import uuid7
 from podium.orchestrator.credential_stores.types import Entry
 
 DATABASE = "Database"
@@ -30,6 +32,8 @@ NO_TYPE = "The type of credential store does not exist."
 
 MAX_NAME = 128
 MAX_VALUE = 10_000
+MAX_EXTERNAL_NAME = 450
+OUTSIDE_NAMES = re.compile(r"[^A-Za-z0-9_.]+", re.ASCII)
 ADDITIONAL = "AdditionalConfiguration"
 
 
@@ -103,6 +107,11 @@ def _given(entries: Sequence[Entry], text: str) -> dict[str, str]:
         if value is not None:
             given[entry.key] = _written(entry, value)
     return given
+
+
+def fresh_name(name: str) -> str:
+    """A name for the secret of the thing of that name, which nothing else in a store has and people recognize."""
+    return f"podium-{OUTSIDE_NAMES.sub('-', name).strip('-')[:100]}-{uuid7().hex[-12:]}"
 
 
 def check_changeable(name: str, *, is_built_in: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from podium.kernel.db import Connection
 from podium.orchestrator import scope
@@ -46,6 +47,7 @@ SET_DEFAULT = """
 INSERT INTO orchestrator.credential_store_defaults (tenant_id, resource_type, store_id) VALUES ($1, $2, $3)
     ON CONFLICT (tenant_id, resource_type) DO UPDATE SET store_id = excluded.store_id
 """
+TENANT = "SELECT t.name, t.key FROM orchestrator.tenants t WHERE t.id = $1"
 USES = f"""
 SELECT count(*) FROM orchestrator.credential_store_uses t WHERE {scope.IN_TENANT} AND t.store_id = $2::bigint
 """
@@ -116,3 +118,10 @@ async def uses(db: Connection, tenant_id: int, store_id: int) -> int:
     """How many things keep their secrets in the store."""
     found: int = await db.fetchval(USES, tenant_id, store_id)
     return found
+
+
+async def tenant(db: Connection, tenant_id: int) -> tuple[str, UUID]:
+    """Name and key of the tenant, by which stores outside know it."""
+    row = await db.fetchrow(TENANT, tenant_id)
+    assert row is not None
+    return row["name"], row["key"]
