@@ -342,7 +342,6 @@ class TestTokens:
 
 class TestPlans:
     async def test_a_page_far_away_is_one_jump_into_the_index(self, db: Connection) -> None:
-        await db.execute("CREATE INDEX IF NOT EXISTS numbers_made ON numbers (tenant_id, created_at, id)")
         made = replace(NUMBERS.properties["CreationTime"], nullable=False)
         entity = Entity("Numbers", "numbers", {**NUMBERS.properties, "CreationTime": made})
         for orderby in ("CreationTime,Id", "CreationTime desc", "Id", ""):

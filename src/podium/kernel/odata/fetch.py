@@ -22,7 +22,7 @@ from podium.kernel.odata.page import (
 )
 from podium.kernel.odata.statement import Statement
 from podium.kernel.odata.tree import Options
-from podium.kernel.odata.walk import is_walked, walk_statement
+from podium.kernel.odata.walk import Walk, is_walked, walk_statement
 
 COUNTS = KeptCounts()
 
@@ -107,9 +107,11 @@ async def fetch_page(
         kept = counts.kept(_key(counting))
     counted = wanted and kept is None
     if is_walked(options):
-        page, total, before = await _walked(db, entity, options, where, args, counted, max_rows, now)
+        walk = walk_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
+        page, total, before = await _walked(db, entity, options, walk)
     else:
-        page, total, before = await _cut(db, entity, options, where, args, counted, max_rows, now)
+        statement = page_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
+        page, total, before = await _cut(db, options, statement, max_rows)
     if not counted:
         total = kept
     if before is not None:
@@ -122,36 +124,16 @@ async def fetch_page(
 Found = tuple[PageResult, int | None, int | None]  # the page, what it counted, the rows before it if nothing follows
 
 
-async def _cut(
-    db: Database,
-    entity: Entity,
-    options: Options,
-    where: str,
-    args: Sequence[object],
-    counted: bool,
-    max_rows: int,
-    now: datetime | None,
-) -> Found:
+async def _cut(db: Database, options: Options, statement: Statement, max_rows: int) -> Found:
     """A page of the size that the caller chose."""
-    statement = page_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
     row = await db.fetchrow(statement.sql, *statement.args)
     rows: int = row["n"]
     is_last = rows < page_size(options, max_rows) and (rows or not options.skip)
     return PageResult(PageText(row["value"]), None, rows), row["total"], options.skip if is_last else None
 
 
-async def _walked(
-    db: Database,
-    entity: Entity,
-    options: Options,
-    where: str,
-    args: Sequence[object],
-    counted: bool,
-    max_rows: int,
-    now: datetime | None,
-) -> Found:
+async def _walked(db: Database, entity: Entity, options: Options, walk: Walk) -> Found:
     """A page that the server cuts."""
-    walk = walk_statement(entity, options, where, args, counted=counted, max_rows=max_rows, now=now)
     row = await db.fetchrow(walk.statement.sql, *walk.statement.args)
     found: int = row["n"]
     following = None
