@@ -29,6 +29,7 @@ LOGIN = "/identity_/web/login"
 RESET = "/identity_/web/reset"
 INVITATION = "/identity_/web/invitation"
 CONFIRM = "/identity_/web/confirm"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 async def ask(visitor: Visitor, node: Node, name: str) -> None:
@@ -305,6 +306,24 @@ class TestConfirm:
         assert "Your e-mail address is confirmed" in visitor.text
         assert (await pm.get(there))["emailConfirmed"] is True
         await visitor.open(link, 400)
+        await node.rows("DELETE FROM identity.settings WHERE key = $1", SMTP_HOST)
+
+    async def test_400_when_the_user_is_changed_at_the_same_moment(
+        self, visitor: Visitor, node: Node, pm: Caller
+    ) -> None:
+        """Who changes a user ends his links after it: the confirmation waits for the row before it takes the link."""
+        user = await make_user(node, "at-once")
+        await set_setting(node, SMTP_HOST, "mail.podium.test")
+        await pm.put(f"/identity_/api/User/{user.id}", {"email": "at.once@podium.test"})
+        await visitor.open(await link_to(node, "at.once@podium.test"))
+        async with node.db.transaction() as changing:
+            await users.lock(changing, user.organization_id, user.id)
+            sent = asyncio.create_task(visitor.send(400))
+            async with node.db.acquire() as watching, asyncio.timeout(30):
+                while not await watching.fetchval(WAITING):
+                    await watching.execute("SELECT pg_sleep(0.01)")
+            await links.end(changing, user.organization_id, user.id, ("confirmation",), node.clock())
+        await sent
         await node.rows("DELETE FROM identity.settings WHERE key = $1", SMTP_HOST)
 
     async def test_without_a_mail_server_an_address_is_believed(self, node: Node, pm: Caller) -> None:
