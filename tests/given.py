@@ -18,6 +18,7 @@ from podium.kernel.blobs import Blobs
 from podium.kernel.contract import Folder, Param, Row
 from podium.kernel.permission import compile_gate
 from podium.orchestrator.exports import loops as exports
+from podium.orchestrator.jobs.rules import State
 
 from .builders import ODATA, Given, nupkg
 
@@ -38,8 +39,7 @@ DUMMIES: Mapping[str, str] = {
     "boolean": "false",
     "date-time": "2026-01-01T00:00:00Z",
 }
-RUN = "UPDATE orchestrator.jobs SET state = 1 WHERE tenant_id = $1 AND id = $2"
-SUSPEND = "UPDATE orchestrator.jobs SET state = 7 WHERE tenant_id = $1 AND id = $2"
+SET_STATE = "UPDATE orchestrator.jobs SET state = $3 WHERE tenant_id = $1 AND id = $2"
 FAIL_ITEM = "UPDATE orchestrator.queue_items SET state = 2 WHERE tenant_id = $1 AND id = $2"
 ADD_INBOX = """
 INSERT INTO orchestrator.job_triggers (tenant_id, job_id, type, inbox_id, payload, created_at)
@@ -434,19 +434,19 @@ class Things(Named):
         return made
 
     async def _suspended_job(self) -> Json:
-        made = await self.given.job(await self.get("process"))
-        await self.api.node.rows(SUSPEND, self.api.tenant_id, made["Id"])
-        return made
+        return await self.job_in(State.SUSPENDED)
 
     async def _running_job(self) -> Json:
+        return await self.job_in(State.RUNNING)
+
+    async def job_in(self, state: State) -> Json:
         made = await self.given.job(await self.get("process"))
-        await self.api.node.rows(RUN, self.api.tenant_id, made["Id"])
+        await self.api.node.rows(SET_STATE, self.api.tenant_id, made["Id"], state)
         return made
 
     async def _saved_state(self) -> Json:
         """What a job saved when it suspended itself."""
-        job, id_ = await self.given.job(await self.get("process")), str(uuid4())
-        await self.api.node.rows(RUN, self.api.tenant_id, job["Id"])
+        job, id_ = await self.job_in(State.RUNNING), str(uuid4())
         told = {"jobId": job["Key"], "persistenceInstanceId": id_, "resumeVersion": 0, "resumeTriggers": []}
         robot, path = await self.robot(), "/api/RobotsService/SuspendPersistentJob"
         file, form = ("state.db", b"state", "application/octet-stream"), {"suspendJobDto": json.dumps(told)}

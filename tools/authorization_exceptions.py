@@ -57,6 +57,7 @@ MACHINES_OF_A_FOLDER = (
     "Sessions_GetMachineSessionRuntimesByFolderId",
 )
 NOT_IN_THE_FOLDER = ("administrator of another tenant", *OF_OTHER_FOLDERS, "administrator of the organization")
+ALL_BUT_THE_HOST = (*APPLICATIONS, "robot", *ORDINARY, "administrator of the organization")
 FEW_RIGHTS = tuple(one for one in ORDINARY if one != "administrator of the tenant")
 
 
@@ -166,7 +167,13 @@ RULES = (
     ),
     Rule(("Robots_Post",), ("robot",), "403", "Machines.View alone makes no robots"),
     Rule(
-        ("Roles_SetUsersById", "Users_ToggleRoleById"),
+        (
+            "Folders_AssignDirectoryUser",
+            "Folders_AssignDomainUser",
+            "Folders_AssignUsers",
+            "Roles_SetUsersById",
+            "Users_ToggleRoleById",
+        ),
         ("application with the scope",),
         "403",
         "nobody gives a role with rights that he does not have",
@@ -221,14 +228,8 @@ RULES = (
         "the body names a folder without its machine",
     ),
     Rule(
-        ("Folders_AssignDirectoryUser", "Folders_AssignDomainUser", "Folders_AssignUsers"),
-        ("application with the scope",),
-        "403",
-        "nobody gives a role with rights that he does not have",
-    ),
-    Rule(
         ("Exports_GetById", "Exports_GetDownloadLinkById"),
-        (*APPLICATIONS, "robot", *ORDINARY, "administrator of the organization"),
+        ALL_BUT_THE_HOST,
         "404",
         "an export is seen by who asked for it",
     ),

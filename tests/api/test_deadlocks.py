@@ -7,8 +7,7 @@ import asyncio
 from podium.orchestrator.robots.store import TO_CHANGE
 from tests.builders import ODATA, Given
 from tests.conftest import Caller
-
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+from tests.waiting import until_one_waits_for_a_lock
 
 
 async def test_503_with_retry_after_and_nothing_done(api: Caller, given: Given) -> None:
@@ -26,9 +25,7 @@ async def test_503_with_retry_after_and_nothing_done(api: Caller, given: Given) 
         await other.fetch(TO_CHANGE, api.tenant_id, ids[1:])
         path = f"/odata/Robots/{ODATA}.ToggleEnabledStatus"
         call = asyncio.create_task(api.request("POST", path, body))
-        async with api.node.db.acquire() as watching, asyncio.timeout(30):
-            while not await watching.fetchval(WAITING):
-                await watching.execute("SELECT pg_sleep(0.01)")
+        await until_one_waits_for_a_lock(api.node.db)
         await other.fetch(TO_CHANGE, api.tenant_id, ids[:1])
         answer = await call
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")

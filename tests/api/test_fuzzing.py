@@ -124,7 +124,6 @@ def drawn(strategy: st.SearchStrategy[AnyCase], number: int) -> list[AnyCase]:
     @settings(
         max_examples=number,
         database=None,
-        deadline=None,
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

@@ -30,7 +30,6 @@ async def test_the_server_is_equal_to_the_model(node: Node) -> None:
     chosen = settings(
         max_examples=RUNS,
         stateful_step_count=STEPS,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Phase.generate, Phase.shrink),
         print_blob=False,

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tools.authorization_exceptions import APPLICATIONS, ORDINARY, STRANGER
+from tools.authorization_exceptions import ALL_BUT_THE_HOST, APPLICATIONS, NOT_IN_THE_FOLDER, ORDINARY, STRANGER
 
 EVERYBODY = ()
-WITHOUT_MACHINES = (
-    "administrator of another tenant",
-    "viewer of another folder",
-    "user of another folder",
-    "administrator of another folder",
-    "administrator of the organization",
-)
 
 
 class Refusal(NamedTuple):
@@ -53,13 +46,13 @@ REFUSALS = (
     ),
     Refusal(
         ("Robots_GetConnectionData", "Robots_GetSharedConnectionData"),
-        WITHOUT_MACHINES,
+        NOT_IN_THE_FOLDER,
         409,
         "no machine is assigned to a folder of theirs",
     ),
     Refusal(
         ("PersonalWorkspaces_GetPersonalWorkspace",),
-        (*APPLICATIONS, "robot", *ORDINARY, "administrator of the organization"),
+        ALL_BUT_THE_HOST,
         404,
         "they have none",
     ),

@@ -42,10 +42,12 @@ class Undone(db._InTransaction):
 class Stage:
     """A tenant and the host's organization with one of everything, and the callers."""
 
-    def __init__(self, api: Caller, things: given.Things, of_identity: given_identity.Things) -> None:
+    def __init__(
+        self, api: Caller, things: given.Things, of_identity: given_identity.Things, expired_token: str
+    ) -> None:
         self.api, self.node = api, api.node
         self.things, self.of_identity = things, of_identity
-        self.expired = ""
+        self.expired = expired_token
         self.callers: dict[str, Caller] = {}
         self.requests: dict[str, Request] = {}
 
@@ -59,8 +61,7 @@ class Stage:
         await things.make_all()
         of_identity = given_identity.Things(api, (node.organization_id, "default"), await node.user(node.admin))
         await of_identity.make_all()
-        made = cls(api, things, of_identity)
-        made.expired = expired
+        made = cls(api, things, of_identity, expired)
         await made.prepare()
         return made
 

@@ -91,7 +91,7 @@ class TestRoundTrip:
     async def test_any_path_is_refused_or_comes_back(self, api: Any, folder: Any, bucket: Any) -> None:
         loop = asyncio.get_running_loop()
 
-        @settings(max_examples=60, deadline=None, database=None)
+        @settings(max_examples=60, database=None)
         @given(parts=st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=3))
         def check(parts: list[str]) -> None:
             asyncio.run_coroutine_threadsafe(comes_back(api, bucket, folder, "/".join(parts)), loop).result(60)

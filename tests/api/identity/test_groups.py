@@ -12,6 +12,7 @@ import pytest
 
 from podium.identity.groups import actions
 from tests.conftest import Caller, Node
+from tests.waiting import until_one_waits_for_a_lock
 
 API = "/identity_/api/Group"
 ROBOTS = "/identity_/api/RobotAccount"
@@ -334,7 +335,7 @@ class TestAdministrators:
 
     async def test_whoever_asks_second_whether_one_stays_waits_for_the_first(self, node: Node) -> None:
         id_, _, admin = await node.make_organization("queue")
-        second, waiting = uuid4(), "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        second = uuid4()
         await node.rows(
             "INSERT INTO identity.users (organization_id, id, user_name, user_name_key, created_at)"
             " VALUES ($1, $2, 'second', 'second', now())",
@@ -352,9 +353,7 @@ class TestAdministrators:
         async with node.db.transaction() as db:
             assert not await actions.would_leave_none(db, id_, [admin.id])
             other = asyncio.create_task(leaves(second))
-            while not other.done():
-                if await node.rows(waiting):
-                    break
+            await until_one_waits_for_a_lock(node.db)
             await actions.leave(db, id_, admin.id, [administrators])
         assert not await other
 

@@ -63,11 +63,6 @@ async def timed(api: Caller, path: str, query: str) -> tuple[Response, float]:
     return Response(messages[0]["status"], headers, body), took
 
 
-async def seconds(api: Caller, path: str, query: str) -> float:
-    """How long the answer takes."""
-    return (await timed(api, path, query))[1]
-
-
 def fault(attack: Attack, answer: Response) -> str | None:
     """What is wrong with the answer."""
     if answer.status == 200:
@@ -100,7 +95,7 @@ class TestListedAttacks:
             seen[answer.status] += 1
             if (wrong := fault(attack, answer)) is not None:
                 faults.append(f"{attack.kind} {path}?{query[:200]}: {wrong}")
-            if (took := await least_s(first, partial(seconds, api, path, query), most)) > most:
+            if (took := await least_s(first, partial(timed, api, path, query), most)) > most:
                 faults.append(f"{attack.kind} {path}?{query[:200]}: {took:.2f} s, at most {most:.2f}")
         assert not faults, "\n".join(faults[:20])
         assert min(seen[200], seen[400]) > ATTACKS / 4 / 20, f"the list attacks one side only: {seen}"

@@ -48,7 +48,7 @@ def left(folder: Path) -> int:
     return sum(path.is_file() for path in folder.rglob("*"))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(FILES, st.integers(min_value=1, max_value=300))
 def test_parts_survive_every_cutting(files: list[bytes], size: int) -> None:
     whole = [content for content in files if b"\r\n--bound" not in b"\r\n" + content]
@@ -61,7 +61,7 @@ def test_parts_survive_every_cutting(files: list[bytes], size: int) -> None:
         assert form.texts == {"feedid": "ä"}
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(min_value=1, max_value=120), st.integers(min_value=1, max_value=300))
 def test_a_form_cut_short_is_refused_and_leaves_nothing(missing: int, size: int) -> None:
     body = form_of([b"one", b"two"], {})

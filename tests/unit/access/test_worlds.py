@@ -31,7 +31,7 @@ def reach(w: World, user: int, folder: int, disabled: frozenset[str]) -> tuple[f
     )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.randoms(use_true_random=False), st.sets(st.sampled_from(PERMISSIONS), max_size=2))
 def test_the_rules_are_what_the_specification_says(random: Random, disabled: set[str]) -> None:
     w = world(random)

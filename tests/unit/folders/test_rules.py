@@ -112,7 +112,7 @@ class TreeOfFolders(RuleBasedStateMachine):
 
 
 TestTreeOfFolders = TreeOfFolders.TestCase
-TestTreeOfFolders.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestTreeOfFolders.settings = settings(max_examples=60, stateful_step_count=40)
 
 
 @given(st.text(max_size=130))

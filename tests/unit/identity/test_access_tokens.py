@@ -319,7 +319,7 @@ def test_the_forging_itself_makes_good_tokens(issuer: Issuer, good: str) -> None
     assert issuer.verify(with_claims(nbf=NOW_S + SKEW_S)(issuer, good), START)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 @given(text=st.text(max_size=80), at=st.integers(0, 2000))
 def test_401_for_any_other_text(identity: Identity, text: str, at: int) -> None:
     good = identity.issuer.issue_application_token(APP, ["OR.Jobs"], START)

@@ -203,7 +203,7 @@ class TestLockout:
             await asyncio.gather(*crowd, return_exceptions=True)
         assert (await identity.sign_in("admin", ADMIN_PASSWORD)).status == 200
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
     @given(most=st.integers(1, 4), waits=st.lists(st.integers(0, 40), max_size=12))
     async def test_the_statement_says_what_the_rule_says(self, identity: Identity, most: int, waits: list[int]) -> None:
         policy, failures, user = Lockout(max_failures=most, lock_s=30), Failures(), identity.made.admin_id

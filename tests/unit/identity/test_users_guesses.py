@@ -172,7 +172,7 @@ class TestKnownAddresses:
             results = await door.at_once([HOME] * 20)
         assert results[-1] is LOCKED
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
     @given(most=st.integers(1, 4), waits=st.lists(st.integers(0, 40), max_size=12))
     async def test_the_statement_says_what_the_rule_says(self, identity: Identity, most: int, waits: list[int]) -> None:
         organization_id, admin_id = identity.made.organization_id, identity.made.admin_id
@@ -246,7 +246,7 @@ class TestBudget:
             )
         assert faults == (actions.PASSWORD_MISMATCH,)
 
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20, deadline=None)
+    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
     @given(gaps=st.lists(st.integers(0, 500), max_size=12))
     async def test_the_statement_says_what_the_rule_says(self, identity: Identity, gaps: list[int]) -> None:
         await identity.run("DELETE FROM identity.address_budgets")

@@ -96,7 +96,7 @@ class TestPasswords:
         assert not await passwords.is_common("zwergenkoenig7")
         assert await passwords.is_common("zwergenkoenig7", ["zwergenkoenig", ""])
 
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=50)
     @given(st.text(max_size=400))
     async def test_any_text_can_be_estimated(self, password: str) -> None:
         assert await Passwords(time_cost=1, memory_kib=64).is_common(password, [password[:50]]) in (True, False)

@@ -19,6 +19,7 @@ from podium.kernel.keyring import Keyring, add_data_key, installation_secret
 from podium.kernel.migrate import migrate
 from podium.kernel.secrets import MasterKey, SecretError, new_data_key
 from podium.server.sealed_columns import SEALED_COLUMNS, SECRETS
+from tests.waiting import until_one_waits_for_a_lock
 
 OLD, NEW = MasterKey(bytes(range(32))), MasterKey(bytes(range(32, 64)))
 PLACE: dict[str, Any] = {"owner": UUID(int=7), "table": "identity.settings", "row": "a/b", "column": "sealed"}
@@ -238,18 +239,10 @@ class TestRotation:
                 sealed_as(keyring, "slow"),
             )
             rotation = asyncio.create_task(rotate(db, SEALED_COLUMNS, OLD, None, with_data=True, heard_seconds=0))
-            await self.waits_for_a_lock(db)
+            await until_one_waits_for_a_lock(db)
         done = await rotation
         assert done.sealed_again["kernel.secrets"] == 1
         assert await opened(db, await Keyring.load(db, lambda: OLD)) == {"slow": "secret of slow"}
-
-    async def waits_for_a_lock(self, db: Database) -> None:
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        async with db.acquire() as connection, asyncio.timeout(20):
-            while not await connection.fetchval(waiting):  # noqa: ASYNC110 - the database tells nobody
-                await asyncio.sleep(0.01)
 
     async def test_two_rotations_at_once_are_refused(self, db: Database, keyring: Keyring) -> None:
         results = await asyncio.gather(

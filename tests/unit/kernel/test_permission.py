@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podium.kernel.contract import Contract
@@ -35,7 +35,6 @@ def holds(tree: Tree, granted: frozenset[str]) -> bool:
 
 
 class TestCompileNeed:
-    @settings(deadline=None)
     @given(trees())
     def test_a_sentence_lets_in_exactly_whom_its_words_let_in(self, tree: Tree) -> None:
         need = compile_need(written(tree))
@@ -43,7 +42,6 @@ class TestCompileNeed:
             granted = frozenset(name for name, has in zip(NAMES, chosen, strict=True) if has)
             assert allows(need, granted) == holds(tree, granted)
 
-    @settings(deadline=None)
     @given(trees())
     def test_no_alternative_holds_another(self, tree: Tree) -> None:
         need = compile_need(written(tree))

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from podium import wire
@@ -63,7 +63,6 @@ class TestNames:
         published = decode(json.dumps(START).encode(), wire.StartJobsRequest, parameter="p")
         assert decode(json.dumps(respelled(START, change)).encode(), wire.StartJobsRequest, parameter="p") == published
 
-    @settings(deadline=None)
     @given(st.randoms(use_true_random=False))
     def test_bind_the_same_in_any_mixture_of_cases(self, chance: random.Random) -> None:
         def mangled(name: str) -> str:
@@ -238,13 +237,11 @@ class TestTheWholeBody:
         body = json.dumps({"specificcontent": content}).encode()
         assert decode(body, wire.QueueItemDataDto, parameter="p").specific_content == content
 
-    @settings(deadline=None)
     @given(st.binary(max_size=60))
     def test_any_bytes_bind_or_are_refused(self, body: bytes) -> None:
         with suppress(BadRequest):
             assert isinstance(decode(body, wire.StartJobsRequest, parameter="p"), wire.StartJobsRequest)
 
-    @settings(deadline=None)
     @given(st.sampled_from(sorted(wire.WIRE_TYPES)), st.data())
     def test_any_values_in_any_members_bind_or_are_refused(self, name: str, data: st.DataObject) -> None:
         model = wire.WIRE_TYPES[name]
@@ -359,7 +356,6 @@ class TestParameters:
         with pytest.raises(BadRequest, match=r"^jobKey is required\.$"):
             decode_query([("jobkey", "")], [Param("jobKey", "uuid", "query")])
 
-    @settings(deadline=None)
     @given(st.text(max_size=30), st.sampled_from(("integer", "boolean", "uuid", "date-time", "string")))
     def test_any_text_converts_or_is_refused(self, text: str, kind: str) -> None:
         with suppress(BadRequest):

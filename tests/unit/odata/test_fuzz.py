@@ -22,7 +22,7 @@ from podium.kernel.odata.walk import is_walked, walk_statement
 from .world import JOBS
 
 EXAMPLES = 50_000 if os.environ.get("PODIUM_TEST_FULL") == "1" else 500
-many = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+many = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 TENANT = "t.tenant_id = $1"
 MARK = "zq9"  # stands in every text of the request, and never in a statement
 

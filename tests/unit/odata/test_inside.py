@@ -205,7 +205,7 @@ class TestStatements:
         assert "Seq Scan on contents" not in text, text
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.text(string.ascii_letters, min_size=1, max_size=8).filter(lambda name: name.lower() not in RESERVED),
     value=st.one_of(

@@ -528,7 +528,7 @@ TREES = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(TREES)
 async def test_postgresql_and_the_list_in_memory_agree(db: Connection, filter_: str) -> None:
     everything = await rows(db, expand="Robot,Events")

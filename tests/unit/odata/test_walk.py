@@ -129,7 +129,7 @@ orders = st.lists(
     max_size=4,
     unique_by=lambda term: term[0],
 ).map(lambda terms: ",".join(name + direction for name, direction in terms))
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class TestEveryRowOnce:

@@ -81,12 +81,12 @@ async def delete_store(call: Call, key: int, force_delete: bool | None = None) -
         raise Conflict(f"The credential store {found.name} keeps the secrets of {used} resources.", Code.ITEM_IS_IN_USE)
     call.describe("Delete", component="CredentialStores", entity_id=key, name=found.name)
     defaults = {name: await _default_apart_from(call, name, key) for name in rules.RESOURCE_TYPES}
+    credentials, secrets = defaults[rules.ASSET_CREDENTIAL], defaults[rules.SECRETS]
+    await assets.leave_store(call.db, call.tenant_id, key, credentials=credentials, secrets=secrets)
+    await robots.leave_credential_store(call.db, call.tenant_id, key, defaults[rules.ROBOT_CREDENTIAL])
     if used:
-        credentials, secrets = defaults[rules.ASSET_CREDENTIAL], defaults[rules.SECRETS]
-        await assets.leave_store(call.db, call.tenant_id, key, credentials=credentials, secrets=secrets)
-        await robots.leave_credential_store(call.db, call.tenant_id, key, defaults[rules.ROBOT_CREDENTIAL])
         call.audit["detail"] = {"moved": used}
-    # a bucket whose files are kept here names a store without using it
+    # whether the store is used or not: a bucket whose files are kept here names one without using it
     await buckets.leave_store(call.db, call.tenant_id, key, defaults[rules.BUCKET_CREDENTIAL])
     await call.db.execute(store.REMOVE, call.tenant_id, key)
 

@@ -23,13 +23,13 @@ from tests.api.identity.pages.persons import (
     trail_of,
 )
 from tests.conftest import Caller, Node
+from tests.waiting import until_one_waits_for_a_lock
 
 FORGOT = "/identity_/web/forgot"
 LOGIN = "/identity_/web/login"
 RESET = "/identity_/web/reset"
 INVITATION = "/identity_/web/invitation"
 CONFIRM = "/identity_/web/confirm"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 async def ask(visitor: Visitor, node: Node, name: str) -> None:
@@ -319,9 +319,7 @@ class TestConfirm:
         async with node.db.transaction() as changing:
             await users.lock(changing, user.organization_id, user.id)
             sent = asyncio.create_task(visitor.send(400))
-            async with node.db.acquire() as watching, asyncio.timeout(30):
-                while not await watching.fetchval(WAITING):
-                    await watching.execute("SELECT pg_sleep(0.01)")
+            await until_one_waits_for_a_lock(node.db)
             await links.end(changing, user.organization_id, user.id, ("confirmation",), node.clock())
         await sent
         await node.rows("DELETE FROM identity.settings WHERE key = $1", SMTP_HOST)
